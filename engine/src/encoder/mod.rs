@@ -1,0 +1,224 @@
+//! Texts to vectors: the [`Encoder`] trait and its two implementations.
+//!
+//! [`OnnxEncoder`] runs a real model through ONNX Runtime; [`HashEncoder`]
+//! needs no files and serves tests and dry runs. The engine fetches nothing:
+//! an [`EncoderSpec`] names files that are already there.
+
+mod hash;
+mod onnx;
+mod pooling;
+mod tokenize;
+
+use std::path::PathBuf;
+
+pub use hash::HashEncoder;
+pub use onnx::OnnxEncoder;
+pub use pooling::Pooling;
+
+/// The side of the search a text stands on; models with prefixes give other
+/// vectors for each, and query against passage is the valid pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TextRole {
+    /// What a user asks.
+    Query,
+    /// What is searched.
+    Passage,
+}
+
+/// Weights' precision; part of an encoder's identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// 32-bit floats.
+    Fp32,
+    /// 8-bit weights, one scale per output channel; activations quantised at run time.
+    Int8,
+}
+
+/// Everything needed to run an encoder whose files are already there.
+///
+/// Pooling, prefixes and normalisation have no defaults: a mean-pooled model
+/// run with CLS pooling gives plausible, wrong vectors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncoderSpec {
+    /// The model card's name, for example `all-MiniLM-L6-v2`.
+    pub name: String,
+    /// The ONNX graph.
+    pub graph_path: PathBuf,
+    /// The `tokenizer.json`.
+    pub tokenizer_path: PathBuf,
+    /// How token vectors become one text vector.
+    pub pooling: Pooling,
+    /// Put before queries, empty for none.
+    pub query_prefix: String,
+    /// Put before passages, empty for none.
+    pub passage_prefix: String,
+    /// Longest input in tokens, special tokens included; what follows is cut.
+    pub max_tokens: usize,
+    /// Components of a vector.
+    pub dim: usize,
+    /// Precision of the graph.
+    pub precision: Precision,
+    /// Identifies model files, precision and encoding policy. Vectors of two
+    /// encoders may be compared iff their fingerprints are equal.
+    pub fingerprint: String,
+}
+
+/// Vectors of a batch: `[n, dim]`, `f32`, row-major, every row of L2 norm 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embeddings {
+    values: Vec<f32>,
+    dim: usize,
+    /// How many texts were longer than the encoder's limit and were cut.
+    pub n_truncated: usize,
+}
+
+impl Embeddings {
+    /// Largest accepted difference of a row's L2 norm from 1.
+    pub const NORM_TOLERANCE: f32 = 1e-3;
+
+    /// Checks and wraps rows.
+    ///
+    /// # Arguments
+    /// * `values` - `[n, dim]`, row-major.
+    /// * `dim` - components of a row, at least 1.
+    ///
+    /// # Errors
+    /// [`EncodeError::Shape`] when `values` is not a whole number of rows;
+    /// [`EncodeError::NonFinite`] for NaN or infinity; [`EncodeError::NotUnit`]
+    /// when a row's norm differs from 1 by more than
+    /// [`Embeddings::NORM_TOLERANCE`].
+    pub fn new(values: Vec<f32>, dim: usize) -> Result<Self, EncodeError> {
+        if dim == 0 || values.len() % dim != 0 {
+            return Err(EncodeError::Shape { values: values.len(), dim });
+        }
+        for (index, row) in values.chunks_exact(dim).enumerate() {
+            let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+            if !norm.is_finite() {
+                return Err(EncodeError::NonFinite { index });
+            }
+            if (norm - 1.0).abs() > Self::NORM_TOLERANCE {
+                return Err(EncodeError::NotUnit { index, norm });
+            }
+        }
+        Ok(Self { values, dim, n_truncated: 0 })
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.values.len() / self.dim
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Components of a row.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Row `index`, of length `dim`; `None` past the end.
+    pub fn row(&self, index: usize) -> Option<&[f32]> {
+        self.values.get(index * self.dim..(index + 1) * self.dim)
+    }
+
+    /// All rows, `[n, dim]`.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+}
+
+/// Turns texts into unit vectors.
+///
+/// An encoder is immutable and shared between threads; [`Encoder::encode`] may
+/// be called from many at once.
+pub trait Encoder: Send + Sync {
+    /// The card's name and precision, for people: `all-MiniLM-L6-v2@int8`.
+    fn name(&self) -> &str;
+
+    /// See [`EncoderSpec::fingerprint`].
+    fn fingerprint(&self) -> &str;
+
+    /// Components of a vector.
+    fn dim(&self) -> usize;
+
+    /// Longest input in tokens, special tokens included.
+    fn max_tokens(&self) -> usize;
+
+    /// Encodes texts into vectors, one row per text.
+    ///
+    /// # Arguments
+    /// * `texts` - `n` strings. Each is cut after [`Encoder::max_tokens`]
+    ///   tokens; cuts are counted in [`Embeddings::n_truncated`]. Empty: zero rows.
+    /// * `role` - chooses the prefix.
+    ///
+    /// # Returns
+    /// `[n, dim]` in the order of `texts`. A row depends on its text, role and
+    /// the encoder alone, never on its neighbours: each text is run by itself.
+    ///
+    /// # Errors
+    /// [`EncodeError`]; nothing is returned for the other texts of the call.
+    fn encode(&self, texts: &[&str], role: TextRole) -> Result<Embeddings, EncodeError>;
+}
+
+/// Why texts could not be encoded.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// The runtime library could not be loaded. Pull it again.
+    #[error("cannot load ONNX Runtime from {}: {reason}; `trovato models pull` fetches it again", path.display())]
+    Runtime {
+        /// The library.
+        path: PathBuf,
+        /// What the loader said.
+        reason: String,
+    },
+    /// The model's files could not be loaded. Verify or pull the model again.
+    #[error("cannot load {}: {reason}; `trovato models verify` tells whether the file is whole", path.display())]
+    Load {
+        /// The file.
+        path: PathBuf,
+        /// What the loader said.
+        reason: String,
+    },
+    /// The tokenizer refused a text. Drop that text and call again.
+    #[error("text {index} could not be tokenised: {reason}")]
+    Tokenize {
+        /// Its position in the call.
+        index: usize,
+        /// What the tokenizer said.
+        reason: String,
+    },
+    /// The runtime failed on a text.
+    #[error("the model failed on text {index}: {reason}")]
+    Run {
+        /// Its position in the call.
+        index: usize,
+        /// What the runtime said.
+        reason: String,
+    },
+    /// A vector held NaN or infinity: the model file or its precision is at fault.
+    #[error(
+        "the vector of text {index} is not finite; the model file is damaged or its precision unsuitable"
+    )]
+    NonFinite {
+        /// Its position in the call.
+        index: usize,
+    },
+    /// A vector is not of unit length.
+    #[error("the vector of text {index} has norm {norm}; vectors must have norm 1")]
+    NotUnit {
+        /// Its position in the call.
+        index: usize,
+        /// What it is.
+        norm: f32,
+    },
+    /// The values are not whole rows, or the model's output is not of the card's size.
+    #[error("{values} values are not rows of {dim} components")]
+    Shape {
+        /// How many values there are.
+        values: usize,
+        /// Components a row must have.
+        dim: usize,
+    },
+}

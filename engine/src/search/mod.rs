@@ -1,0 +1,3 @@
+//! Searching.
+pub mod explain;
+pub mod filter;
