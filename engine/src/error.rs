@@ -1,5 +1,6 @@
-//! The engine's errors, split by who must act: the caller with its document or
-//! request, the owner of the index files, or the machine.
+//! Errors about documents and index files; those of indexing and searching are
+//! in `index::error` and `search::error`. They are split by who must act: the
+//! caller with its document or request, or the owner of the files.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,12 @@ pub enum DocumentError {
         id: DocumentId,
         /// Which field.
         field: String,
+    },
+    /// There is nothing to search. Leave the document out.
+    #[error("document {id} has no chunks, so nothing of it could ever be found")]
+    NoChunks {
+        /// Which document.
+        id: DocumentId,
     },
     /// Chunks and vectors do not pair up.
     #[error("document {id}: {chunks} chunks came with {vectors} vectors")]

@@ -3,7 +3,8 @@
 /// How a node's value follows from its children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// The value is given: a count, a rank, a parameter, a similarity.
+    /// The value is given: a count, a rank, a parameter, a similarity. Its
+    /// details, if any, are background and do not enter the value.
     Leaf,
     /// The children's sum.
     Sum,
