@@ -48,7 +48,8 @@ pub enum VectorSearch {
 /// How the graph of a segment is built.
 ///
 /// Source: `m` and `ef_construction` as in Malkov and Yashunin, TPAMI 2020.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// It serialises because the manifest of an index holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct GraphParams {
     /// Links of a node in the higher layers, half of those in the bottom one.
     /// In [`GraphParams::M_RANGE`]; default 16.
@@ -309,6 +310,14 @@ impl VectorIndex {
             .map(|segment| segment.flat().count_before(query, &target, allowed))
             .sum();
         Some((before + 1, score))
+    }
+
+    /// Stored rows, and how many of them lie in segments without a graph.
+    pub(crate) fn row_counts(&self) -> (usize, usize) {
+        self.segments.iter().fold((0, 0), |(rows, flat), segment| {
+            let n = segment.len();
+            (rows + n, flat + if segment.has_graph() { 0 } else { n })
+        })
     }
 
     /// Every stored row, by ascending chunk: what a merge reads.
