@@ -1,0 +1,337 @@
+//! Measures as values: `nDCG@10` is parsed once, printed back, and computed.
+//!
+//! The semantics are trec_eval's, and so those of ir_measures and pytrec_eval,
+//! which call it. The graded measure is in `gain`, the binary ones are in
+//! `binary`.
+
+mod binary;
+mod gain;
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+
+use corpora::Judgments;
+use engine::DocumentId;
+
+/// What a [`Measure`] looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
+    /// Discounted cumulative gain over that of the best possible ranking, with
+    /// linear gain and a discount of `log2(rank + 1)`. Jarvelin and Kekalainen,
+    /// TOIS 2002; differs: they do not discount the first `b` ranks.
+    Ndcg,
+    /// Relevant documents found over relevant documents there are. Not
+    /// [`Metric::Success`], which some papers call recall.
+    Recall,
+    /// Relevant documents found over the cutoff, even when fewer were returned.
+    Precision,
+    /// 1 if any relevant document was found, else 0.
+    Success,
+    /// 1 over the rank of the first relevant document, 0 if there is none.
+    /// Its mean is known as MRR.
+    ReciprocalRank,
+    /// Precision at each relevant document found, summed, over the number of
+    /// relevant documents there are. Its mean is known as MAP.
+    AveragePrecision,
+}
+
+impl Metric {
+    /// Every metric with its name and its other names, as [`Measure`] reads
+    /// them; case does not matter.
+    const NAMES: [(Self, &'static [&'static str]); 6] = [
+        (Self::Ndcg, &["nDCG"]),
+        (Self::Recall, &["R", "Recall"]),
+        (Self::Precision, &["P", "Precision"]),
+        (Self::Success, &["Success", "Hit"]),
+        (Self::ReciprocalRank, &["RR", "MRR"]),
+        (Self::AveragePrecision, &["AP", "MAP"]),
+    ];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::NAMES
+            .iter()
+            .find(|(_, names)| names.iter().any(|known| known.eq_ignore_ascii_case(name)))
+            .map(|(metric, _)| *metric)
+    }
+
+    /// Whether the measure means anything over the whole ranking. Recall of a
+    /// whole ranking says how long the ranking is, so it needs a cutoff.
+    fn works_without_cutoff(self) -> bool {
+        matches!(self, Self::Ndcg | Self::ReciprocalRank | Self::AveragePrecision)
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = Self::NAMES
+            .iter()
+            .find(|(metric, _)| metric == self)
+            .map_or(&[][..], |(_, names)| names);
+        f.write_str(names.first().unwrap_or(&"?"))
+    }
+}
+
+/// A measure: a metric, how deep it looks, and what counts as relevant.
+///
+/// Written as `METRIC[(rel=GRADE)][@CUTOFF]`, the notation of ir_measures:
+/// `nDCG@10`, `AP`, `P(rel=2)@5`.
+///
+/// # Examples
+/// ```
+/// use eval::Measure;
+///
+/// let measure: Measure = "MRR@10".parse()?;
+/// assert_eq!(measure.to_string(), "RR@10");
+/// # Ok::<(), eval::MeasureError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Measure {
+    metric: Metric,
+    cutoff: Option<NonZeroUsize>,
+    relevant_from: i32,
+}
+
+impl Measure {
+    /// The lowest grade that counts as relevant unless `rel=` says otherwise.
+    pub const RELEVANT_FROM: i32 = 1;
+
+    /// What it looks at.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// How many ranks it looks at; `None` for all.
+    pub fn cutoff(&self) -> Option<usize> {
+        self.cutoff.map(NonZeroUsize::get)
+    }
+
+    /// Scores one topic's ranking.
+    ///
+    /// # Arguments
+    /// * `ranking` - documents best first, without repeats; empty when the
+    ///   topic has no results.
+    /// * `judgments` - the topic's judgments; unjudged documents are taken as
+    ///   not relevant, and negative grades gain nothing.
+    ///
+    /// # Returns
+    /// A value in `[0, 1]`. 0 when nothing was returned, and also when no
+    /// document is relevant: there is nothing to find, and trec_eval counts
+    /// such a topic as 0.
+    pub fn score(&self, ranking: &[&DocumentId], judgments: &Judgments) -> f64 {
+        let depth = self.cutoff().unwrap_or(usize::MAX);
+        let grades = ranking.iter().take(depth).map(|id| judgments.get(*id).copied().unwrap_or(0));
+        if self.metric == Metric::Ndcg {
+            return gain::ndcg(grades, judgments.values().copied(), depth);
+        }
+        let found: Vec<bool> = grades.map(|grade| grade >= self.relevant_from).collect();
+        let n_relevant = judgments.values().filter(|grade| **grade >= self.relevant_from).count();
+        match self.metric {
+            Metric::Recall => binary::recall(&found, n_relevant),
+            Metric::Precision => binary::precision(&found, depth),
+            Metric::Success => binary::success(&found),
+            Metric::ReciprocalRank => binary::reciprocal_rank(&found),
+            Metric::AveragePrecision | Metric::Ndcg => {
+                binary::average_precision(&found, n_relevant)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.metric)?;
+        if self.relevant_from != Self::RELEVANT_FROM {
+            write!(f, "(rel={})", self.relevant_from)?;
+        }
+        self.cutoff.map_or(Ok(()), |cutoff| write!(f, "@{cutoff}"))
+    }
+}
+
+impl FromStr for Measure {
+    type Err = MeasureError;
+
+    fn from_str(text: &str) -> Result<Self, MeasureError> {
+        let (head, cutoff) = match text.split_once('@') {
+            Some((head, cutoff)) => (head, Some(cutoff)),
+            None => (text, None),
+        };
+        let (name, parameter) = match head.split_once('(') {
+            Some((name, rest)) => (name, Some(rest)),
+            None => (head, None),
+        };
+        let metric =
+            Metric::named(name).ok_or_else(|| MeasureError::Unknown { name: name.to_owned() })?;
+        let cutoff = cutoff
+            .map(|cutoff| {
+                cutoff.parse::<NonZeroUsize>().map_err(|_| MeasureError::Cutoff {
+                    measure: text.to_owned(),
+                    cutoff: cutoff.to_owned(),
+                })
+            })
+            .transpose()?;
+        if cutoff.is_none() && !metric.works_without_cutoff() {
+            return Err(MeasureError::NoCutoff { measure: text.to_owned() });
+        }
+        let relevant_from = match parameter {
+            None => Self::RELEVANT_FROM,
+            Some(parameter) => parameter
+                .strip_suffix(')')
+                .and_then(|parameter| parameter.strip_prefix("rel="))
+                .and_then(|grade| grade.parse().ok())
+                .filter(|grade| *grade >= 1 && metric != Metric::Ndcg)
+                .ok_or_else(|| MeasureError::Parameter { measure: text.to_owned() })?,
+        };
+        Ok(Self { metric, cutoff, relevant_from })
+    }
+}
+
+/// A measure together with how the user wrote it: reports are keyed by that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestedMeasure {
+    /// As written, for example `MRR@10`.
+    pub name: String,
+    /// What it means.
+    pub measure: Measure,
+}
+
+impl FromStr for RequestedMeasure {
+    type Err = MeasureError;
+
+    fn from_str(text: &str) -> Result<Self, MeasureError> {
+        Ok(Self { name: text.to_owned(), measure: text.parse()? })
+    }
+}
+
+impl fmt::Display for RequestedMeasure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// A text that names no measure.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MeasureError {
+    /// No such metric.
+    #[error(
+        "there is no measure {name:?}; known are nDCG, R, P, Success, RR (MRR) and AP (MAP), for example nDCG@10"
+    )]
+    Unknown {
+        /// What stands before `(` and `@`.
+        name: String,
+    },
+    /// The cutoff is not a positive whole number.
+    #[error("{measure:?}: the cutoff {cutoff:?} is not a whole number above 0")]
+    Cutoff {
+        /// As written.
+        measure: String,
+        /// What stands after `@`.
+        cutoff: String,
+    },
+    /// The metric needs a cutoff.
+    #[error("{measure:?} needs a cutoff, for example {measure}@10")]
+    NoCutoff {
+        /// As written.
+        measure: String,
+    },
+    /// What stands in parentheses is not a parameter of this metric.
+    #[error(
+        "{measure:?}: the only parameter is rel=GRADE, GRADE a whole number above 0, and nDCG has none"
+    )]
+    Parameter {
+        /// As written.
+        measure: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(name: &str) -> DocumentId {
+        DocumentId::new(name).unwrap()
+    }
+
+    /// Scores the ranking `a b c ...` (one letter a document).
+    fn score(measure: &str, ranking: &str, judged: &[(&str, i32)]) -> f64 {
+        let judgments: Judgments = judged.iter().map(|(name, grade)| (id(name), *grade)).collect();
+        let ids: Vec<_> = ranking.split_whitespace().map(id).collect();
+        measure.parse::<Measure>().unwrap().score(&ids.iter().collect::<Vec<_>>(), &judgments)
+    }
+
+    fn check(measure: &str, ranking: &str, judged: &[(&str, i32)], expected: f64) {
+        let found = score(measure, ranking, judged);
+        assert!(
+            (found - expected).abs() < 1e-12,
+            "{measure} of {ranking:?}: {found}, expected {expected}"
+        );
+    }
+
+    /// Grades 3, 2, 1 for a, b, c; 0 for n; -1 for m. The discounts of ranks 1
+    /// to 4 are 1, log2 3, 2 and log2 5.
+    const GRADED: [(&str, i32); 5] = [("a", 3), ("b", 2), ("c", 1), ("n", 0), ("m", -1)];
+
+    #[test]
+    fn ndcg_has_linear_gain_and_discounts_by_log2_of_rank_plus_one() {
+        let ideal = 3.0 + 2.0 / 3_f64.log2() + 1.0 / 2.0;
+        check("nDCG@10", "a b c", &GRADED, 1.0);
+        check("nDCG@10", "b a c", &GRADED, (2.0 + 3.0 / 3_f64.log2() + 0.5) / ideal);
+        check("nDCG", "n m x a", &GRADED, 3.0 / 5_f64.log2() / ideal);
+        // The ideal ranking is cut as well.
+        check("nDCG@1", "b a", &GRADED, 2.0 / 3.0);
+        check("nDCG@2", "c b a", &GRADED, (1.0 + 2.0 / 3_f64.log2()) / (3.0 + 2.0 / 3_f64.log2()));
+    }
+
+    #[test]
+    fn binary_measures_by_hand() {
+        check("R@2", "x a b", &GRADED, 1.0 / 3.0);
+        check("R@100", "x a b c", &GRADED, 1.0);
+        check("P@2", "a x b", &GRADED, 0.5);
+        // Two documents returned, one relevant: the divisor stays 5.
+        check("P@5", "a x", &GRADED, 0.2);
+        check("Success@1", "x a", &GRADED, 0.0);
+        check("Success@2", "x a", &GRADED, 1.0);
+        check("RR", "x n a", &GRADED, 1.0 / 3.0);
+        check("RR@2", "x n a", &GRADED, 0.0);
+        check("AP", "a x b", &GRADED, (1.0 + 2.0 / 3.0) / 3.0);
+        // A cut ranking is still measured against all relevant documents.
+        check("AP@1", "a b c", &GRADED, 1.0 / 3.0);
+        check("P(rel=2)@3", "c a b", &GRADED, 2.0 / 3.0);
+        check("R(rel=3)@1", "b a", &GRADED, 0.0);
+    }
+
+    #[test]
+    fn nothing_returned_and_nothing_relevant_count_zero() {
+        for measure in ["nDCG@10", "R@10", "P@10", "Success@10", "RR", "AP"] {
+            check(measure, "", &GRADED, 0.0);
+            check(measure, "n x", &[("n", 0), ("m", -2)], 0.0);
+        }
+    }
+
+    #[test]
+    fn measures_print_as_they_are_read() {
+        for text in
+            ["nDCG@10", "nDCG", "R@100", "P@5", "Success@1", "RR@10", "AP", "AP(rel=2)@1000"]
+        {
+            assert_eq!(text.parse::<Measure>().unwrap().to_string(), text);
+        }
+        for (alias, name) in
+            [("MAP", "AP"), ("mrr@10", "RR@10"), ("ndcg@5", "nDCG@5"), ("Recall@5", "R@5")]
+        {
+            assert_eq!(alias.parse::<Measure>().unwrap().to_string(), name);
+            assert_eq!(alias.parse::<RequestedMeasure>().unwrap().name, alias);
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let message = |text: &str| text.parse::<Measure>().unwrap_err().to_string();
+        assert!(message("NDGC@10").contains("\"NDGC\""));
+        assert!(message("nDCG@0").contains("\"0\""));
+        assert!(message("nDCG@").contains("\"\""));
+        assert!(message("R").contains("R@10"));
+        for text in ["P(rel=0)@5", "P(rel=2@5", "P(cut=2)@5", "nDCG(rel=2)@5"] {
+            assert!(message(text).contains("rel=GRADE"), "{text}");
+        }
+    }
+}
