@@ -14,7 +14,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::metric::prefetch;
-use super::quantize::Codes;
+use super::quantize::{Codes, MAX_SCALE};
 
 /// Marks an unused link slot and the last twin.
 pub(super) const NONE: u32 = u32::MAX;
@@ -74,17 +74,19 @@ pub(super) struct Candidate {
 }
 
 impl<'a> HnswIndex<'a> {
-    /// Checks everything a walk relies on, so that no file content can make it
+    /// Checks everything a walk over `n` rows relies on, so that no file content can make it
     /// read out of bounds or run forever.
     ///
     /// # Errors
     /// What does not hold.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
-        let n = self.twins.len();
+    pub(super) fn check(&self, n: usize) -> Result<(), &'static str> {
         let holds = |condition: bool, what: &'static str| condition.then_some(()).ok_or(what);
+        holds(self.twins.len() == n, "the graph does not fit its chunks")?;
         holds(self.links.len() == n * 2 * self.m, "the graph's links do not fit its rows")?;
         holds(self.codes.scales.len() == n, "the code scales do not fit the rows")?;
-        holds(self.codes.codes.len() == n * self.codes.dim, "the codes do not fit the rows")?;
+        holds(self.codes.values.len() == n * self.codes.dim, "the codes do not fit the rows")?;
+        let scales = self.codes.scales.iter().all(|&scale| scale > 0.0 && scale <= MAX_SCALE);
+        holds(scales, "a code scale is out of range")?;
         let in_range = |limit: usize| move |&at: &u32| (at as usize) < limit || at == NONE;
         holds(self.links.iter().all(in_range(n)), "a link leaves the graph")?;
         // Ascending, so a chain of twins ends.

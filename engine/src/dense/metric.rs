@@ -364,7 +364,7 @@ mod tests {
             let expected = plain::dot(&a, &b);
             for (name, kernel) in available() {
                 let found = dot_with(&kernel, &a, &b);
-                prop_assert_eq!(found.to_bits(), expected.to_bits(), "{}", name);
+                prop_assert_eq!(found.to_bits(), expected.to_bits(), "{name}");
             }
             let exact: f64 = a.iter().zip(&b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum();
             prop_assert!((f64::from(expected) - exact).abs() < 1e-4);
@@ -377,7 +377,7 @@ mod tests {
             let (a, b): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
             let expected: i64 = a.iter().zip(&b).map(|(&x, &y)| i64::from(x) * i64::from(y)).sum();
             for (name, kernel) in available() {
-                prop_assert_eq!(i64::from(dot_codes_with(&kernel, &a, &b)), expected, "{}", name);
+                prop_assert_eq!(i64::from(dot_codes_with(&kernel, &a, &b)), expected, "{name}");
             }
         }
     }
@@ -388,7 +388,7 @@ mod tests {
             let (a, b) = (vec![x; MAX_DIM], vec![y; MAX_DIM]);
             let expected = i32::from(x) * i32::from(y) * MAX_DIM as i32;
             for (name, kernel) in available() {
-                assert_eq!(dot_codes_with(&kernel, &a, &b), expected, "{}", name);
+                assert_eq!(dot_codes_with(&kernel, &a, &b), expected, "{name}");
             }
         }
     }
@@ -397,10 +397,10 @@ mod tests {
     fn unequal_lengths_and_extreme_values_stay_inside_the_slices() {
         let a = vec![f32::MAX; 70];
         for (name, kernel) in available() {
-            assert_eq!(dot_with(&kernel, &a, &[]), 0.0, "{}", name);
-            assert_eq!(dot_with(&kernel, &a, &[1.0, 0.0]), f32::MAX, "{}", name);
-            assert_eq!(dot_with(&kernel, &a, &a), f32::INFINITY, "{}", name);
-            assert_eq!(dot_codes_with(&kernel, &[1; 70], &[2; 3]), 6, "{}", name);
+            assert_eq!(dot_with(&kernel, &a, &[]), 0.0, "{name}");
+            assert_eq!(dot_with(&kernel, &a, &[1.0, 0.0]), f32::MAX, "{name}");
+            assert_eq!(dot_with(&kernel, &a, &a), f32::INFINITY, "{name}");
+            assert_eq!(dot_codes_with(&kernel, &[1; 70], &[2; 3]), 6, "{name}");
         }
     }
 }

@@ -337,3 +337,5 @@ impl VectorIndex {
     }
 }
 
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ pub(super) struct Codes<'a> {
     /// Components of a row.
     pub(super) dim: usize,
     /// `[n, dim]`.
-    pub(super) codes: &'a [i8],
+    pub(super) values: &'a [i8],
     /// `[n]`, each in `(0, MAX_SCALE]`.
     pub(super) scales: &'a [f32],
 }
@@ -29,7 +29,7 @@ impl<'a> Codes<'a> {
     /// The codes of row `at`.
     #[inline]
     pub(super) fn row(&self, at: u32) -> &'a [i8] {
-        &self.codes[at as usize * self.dim..][..self.dim]
+        &self.values[at as usize * self.dim..][..self.dim]
     }
 
     /// The cosine of row `at` and the vector behind `query`, up to the query's
@@ -68,25 +68,27 @@ mod tests {
     use super::*;
 
     proptest! {
-        #[test]
-        fn codes_keep_the_cosine(
-            pairs in prop::collection::vec((-1.0_f32..1.0, -1.0_f32..1.0), 16..512),
-        ) {
-            let (mut a, mut b): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
-            for row in [&mut a, &mut b] {
-                let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt();
-                prop_assume!(norm > 1e-3);
-                row.iter_mut().for_each(|x| *x /= norm);
-            }
-            let exact: f32 = a.iter().zip(&b).map(|(x, y)| x * y).sum();
-            let dim = a.len();
-            let (codes, scales) = quantize(&[a, b].concat(), dim);
-            prop_assert!(scales.iter().all(|scale| (0.0..=MAX_SCALE).contains(scale)));
-            let found = Codes { dim, codes: &codes, scales: &scales }.cosine(0, 1);
-            // Each component is off by at most half a scale; by Cauchy-Schwarz
-            // the two errors together stay below this.
-            let bound = (scales[0] + scales[1]) * (dim as f32).sqrt() * 0.51;
-            prop_assert!((found - exact).abs() <= bound, "{found} for {exact}, bound {bound}");
-        }
+           #[test]
+           fn codes_keep_the_cosine(
+               pairs in prop::collection::vec((-1.0_f32..1.0, -1.0_f32..1.0), 16..512),
+           ) {
+               let (mut a, mut b): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+               for row in [&mut a, &mut b] {
+                   let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+                   prop_assume!(norm > 1e-3);
+                   for x in row.iter_mut() {
+    *x /= norm;
     }
+               }
+               let exact: f32 = a.iter().zip(&b).map(|(x, y)| x * y).sum();
+               let dim = a.len();
+               let (codes, scales) = quantize(&[a, b].concat(), dim);
+               prop_assert!(scales.iter().all(|scale| (0.0..=MAX_SCALE).contains(scale)));
+               let found = Codes { dim, values: &codes, scales: &scales }.cosine(0, 1);
+               // Each component is off by at most half a scale; by Cauchy-Schwarz
+               // the two errors together stay below this.
+               let bound = (scales[0] + scales[1]) * (dim as f32).sqrt() * 0.51;
+               prop_assert!((found - exact).abs() <= bound, "{found} for {exact}, bound {bound}");
+           }
+       }
 }

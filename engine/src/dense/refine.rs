@@ -10,8 +10,6 @@
 //! Source: the selection rule is Malkov and Yashunin, TPAMI 2020, algorithm 4,
 //! relaxed by the factor `alpha` of Subramanya et al., DiskANN, NeurIPS 2019.
 
-use std::cmp::Ordering;
-
 use rayon::prelude::*;
 
 use super::GraphParams;
@@ -57,13 +55,13 @@ pub(super) fn build(flat: FlatIndex<'_>, codes: Codes<'_>, params: &GraphParams)
     let nodes: Vec<u32> = (0..twins.len() as u32).filter(|&row| is_node[row as usize]).collect();
     let order = shuffled(&nodes, params.seed);
     let layers = hnsw::build(codes, &order, params.m, params.ef_construction);
-    let mut graph = Graph::new(reprune(&flat, &layers.links, params.m), twins, layers.higher);
+    let mut graph = Graph::new(reprune(&flat, &layers.links, params.m), twins, &layers.higher);
     connect(&mut graph, codes, &nodes, params.m);
     graph
 }
 
 impl Graph {
-    fn new(links: Vec<u32>, twins: Vec<u32>, higher: Vec<HigherLayer>) -> Self {
+    fn new(links: Vec<u32>, twins: Vec<u32>, higher: &[HigherLayer]) -> Self {
         Self {
             // The first row is never the twin of an earlier one, so it is a node.
             entry: higher.last().map_or(0, |top| top.rows[0]),
@@ -141,15 +139,11 @@ fn reprune(flat: &FlatIndex<'_>, links: &[u32], m: usize) -> Vec<u32> {
             .into_iter()
             .map(|other| (1.0 - dot(vector, flat.row(other as usize)), other))
             .collect();
-        candidates.sort_unstable_by(nearest_first);
+        candidates.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         candidates.truncate(MAX_CANDIDATES);
         select(flat, &candidates, &mut slots[..width - SPARE_SLOTS]);
     });
     pruned
-}
-
-fn nearest_first(a: &(f32, u32), b: &(f32, u32)) -> Ordering {
-    a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))
 }
 
 /// Fills `slots` with candidates that no nearer chosen one hides.

@@ -1,0 +1,529 @@
+//! The dense leg against its oracle: walks against scans, files against damage,
+//! one segment against many.
+
+use std::collections::BTreeSet;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tempfile::TempDir;
+
+use super::graph::WalkLimits;
+use super::*;
+
+const NO_BUDGET: usize = usize::MAX;
+
+/// `n` unit rows scattered round `n / 50` directions: neighbours exist, but no
+/// cluster fits into a result list, as with passages on related topics.
+fn clustered(n: usize, dim: usize, seed: u64) -> Vec<f32> {
+    let mut centres = ChaCha8Rng::seed_from_u64(7);
+    let centres = gaussian(&mut centres, (n / 50).max(1) * dim);
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut values = Vec::with_capacity(n * dim);
+    for _ in 0..n {
+        let centre = rng.random_range(0..centres.len() / dim);
+        let noise = gaussian(&mut rng, dim);
+        let row = centres[centre * dim..].iter().zip(noise).map(|(c, x)| c + x);
+        values.extend(unit(&row.collect::<Vec<_>>()));
+    }
+    values
+}
+
+/// Sums of twelve uniform numbers: near enough to normal, without a crate.
+fn gaussian(rng: &mut ChaCha8Rng, n: usize) -> Vec<f32> {
+    (0..n).map(|_| (0..12).map(|_| rng.random_range(-0.5_f32..0.5)).sum()).collect()
+}
+
+fn unit(row: &[f32]) -> Vec<f32> {
+    let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+    row.iter().map(|x| x / norm).collect()
+}
+
+fn always_graph() -> GraphParams {
+    GraphParams { m: 4, ef_construction: 16, min_rows: 0, seed: 1 }
+}
+
+/// Writes and opens one segment whose row `i` is chunk `ords[i]`.
+fn segment(
+    dim: usize,
+    ords: &[u32],
+    values: &[f32],
+    params: &GraphParams,
+) -> (TempDir, Arc<VectorSegment>) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.vec");
+    let bytes = write_segment(&path, &VectorRows { dim, ords, values }, params).unwrap();
+    let segment = VectorSegment::open(&path, dim).unwrap();
+    segment.verify().unwrap();
+    assert_eq!(segment.len_bytes(), bytes);
+    (dir, Arc::new(segment))
+}
+
+fn set(ords: impl IntoIterator<Item = u32>) -> OrdSet {
+    let ords: Vec<u32> = ords.into_iter().collect();
+    let capacity = ords.iter().max().map_or(0, |last| last + 1);
+    OrdSet::from_ords(capacity, ords.into_iter().map(ChunkOrd))
+}
+
+fn ascending(n: usize) -> Vec<u32> {
+    (0..n as u32).collect()
+}
+
+/// What a walk that may visit everything returns.
+fn walk(
+    segment: &VectorSegment,
+    query: &[f32],
+    depth: usize,
+    allowed: &OrdSet,
+    ef: usize,
+) -> RankedList {
+    let query = Query::new(query, query.len()).unwrap();
+    let found = segment.walk(&query, depth, allowed, WalkLimits { ef, budget: NO_BUDGET });
+    RankedList::from_scored(found.expect("a graph without a budget"))
+}
+
+/// The share of the exact list's scores that the found list reaches.
+fn recall(found: &RankedList, exact: &RankedList) -> f64 {
+    let last = exact.entries().last().map_or(f64::NEG_INFINITY, |entry| entry.score);
+    let hits = found.entries().iter().filter(|entry| entry.score >= last).count();
+    hits as f64 / exact.len() as f64
+}
+
+const LARGE_ROWS: usize = 20_000;
+const LARGE_DIM: usize = 64;
+
+/// One segment large enough that a walk beats a scan, shared by the tests below.
+struct Large {
+    _dir: TempDir,
+    segment: Arc<VectorSegment>,
+    index: VectorIndex,
+    queries: Vec<Vec<f32>>,
+}
+
+static LARGE: LazyLock<Large> = LazyLock::new(|| {
+    let values = clustered(LARGE_ROWS, LARGE_DIM, 1);
+    let params = GraphParams { ef_construction: 64, ..GraphParams::default() };
+    let (dir, segment) = segment(LARGE_DIM, &ascending(LARGE_ROWS), &values, &params);
+    assert!(segment.has_graph());
+    let queries = clustered(100, LARGE_DIM, 2);
+    Large {
+        _dir: dir,
+        index: VectorIndex::new(LARGE_DIM, vec![Arc::clone(&segment)]),
+        segment,
+        queries: queries.chunks_exact(LARGE_DIM).map(<[f32]>::to_vec).collect(),
+    }
+});
+
+/// Mean recall at `depth` of `how` under `allowed`, every score compared with
+/// the scan's on the way.
+fn mean_recall(depth: usize, how: VectorSearch, allowed: impl Fn(&[f32]) -> OrdSet) -> f64 {
+    let total: f64 = LARGE
+        .queries
+        .iter()
+        .map(|query| {
+            let allowed = allowed(query);
+            let exact = LARGE.index.search(query, depth, &allowed, VectorSearch::Exact).unwrap();
+            let found = LARGE.index.search(query, depth, &allowed, how).unwrap();
+            assert_eq!(found.len(), depth.min(allowed.len()));
+            for entry in found.entries() {
+                assert!(allowed.contains(entry.ord));
+                assert_eq!(LARGE.index.score_of(query, entry.ord), Some(entry.score));
+            }
+            recall(&found, &exact)
+        })
+        .sum();
+    total / LARGE.queries.len() as f64
+}
+
+#[test]
+fn a_walk_finds_what_a_scan_finds() {
+    let all = set(ascending(LARGE_ROWS));
+    let graph = |ef| VectorSearch::Graph { ef };
+    let (narrow, wide) =
+        (mean_recall(10, graph(20), |_| all.clone()), mean_recall(10, graph(100), |_| all.clone()));
+    assert!(wide >= 0.95, "recall@10 at ef 100 is {wide}");
+    assert!(narrow <= wide, "ef has no effect: {narrow} at 20, {wide} at 100");
+    let auto = mean_recall(100, VectorSearch::Auto, |_| all.clone());
+    assert!(auto >= 0.97, "recall@100 of the default is {auto}");
+}
+
+#[test]
+fn filters_and_deletions_cost_no_recall() {
+    for one_in in [2, 10, 100] {
+        let some = set(ascending(LARGE_ROWS).into_iter().filter(|ord| ord * 7 % one_in == 0));
+        for how in [VectorSearch::Auto, VectorSearch::Graph { ef: 50 }] {
+            let found = mean_recall(10, how, |_| some.clone());
+            assert!(found >= 0.95, "one in {one_in}, {how:?}: {found}");
+        }
+        let query = &LARGE.queries[0];
+        let found = walk(&LARGE.segment, query, 10, &some, 50);
+        let exact = LARGE.index.search(query, 10, &some, VectorSearch::Exact).unwrap();
+        assert!(recall(&found, &exact) >= 0.8, "a walk forced under one in {one_in}");
+    }
+    // What would have been the answer is deleted.
+    let all = set(ascending(LARGE_ROWS));
+    let without_best = |query: &[f32]| {
+        let best = LARGE.index.search(query, 30, &all, VectorSearch::Exact).unwrap().ords();
+        set(ascending(LARGE_ROWS).into_iter().filter(|&ord| !best.contains(&ChunkOrd(ord))))
+    };
+    let found = mean_recall(10, VectorSearch::Graph { ef: 50 }, without_best);
+    assert!(found >= 0.95, "after deletions: {found}");
+}
+
+#[test]
+fn a_filter_that_keeps_away_all_that_is_near_ends_in_a_scan() {
+    let all = set(ascending(LARGE_ROWS));
+    for query in &LARGE.queries[..5] {
+        let ranked = LARGE.index.search(query, LARGE_ROWS, &all, VectorSearch::Exact).unwrap();
+        let far = set(ranked.ords()[LARGE_ROWS / 2..].iter().map(|ord| ord.0));
+        let exact = LARGE.index.search(query, 10, &far, VectorSearch::Exact).unwrap();
+        let found = LARGE.index.search(query, 10, &far, VectorSearch::Auto).unwrap();
+        assert_eq!(found, exact);
+        let limits = WalkLimits { ef: 10, budget: LARGE_ROWS / 10 };
+        let query = Query::new(query, LARGE_DIM).unwrap();
+        assert!(LARGE.segment.walk(&query, 10, &far, limits).is_none());
+    }
+}
+
+/// Nodes that the links lead to from `start`, among `n` rows.
+fn reachable(links_of: impl Fn(u32) -> Vec<u32>, start: u32) -> BTreeSet<u32> {
+    let (mut seen, mut open) = (BTreeSet::from([start]), vec![start]);
+    while let Some(row) = open.pop() {
+        open.extend(links_of(row).into_iter().filter(|&next| seen.insert(next)));
+    }
+    seen
+}
+
+/// Asserts that every distinct vector reaches every other.
+fn assert_connected(segment: &VectorSegment) {
+    let graph = segment.graph().unwrap();
+    let n = segment.len() as u32;
+    let later: BTreeSet<u32> = (0..n).flat_map(|row| graph.twins_of(row).skip(1)).collect();
+    let nodes: BTreeSet<u32> = (0..n).filter(|row| !later.contains(row)).collect();
+    let mut sources = vec![Vec::new(); n as usize];
+    for row in 0..n {
+        graph.links_of(row).for_each(|next| sources[next as usize].push(row));
+    }
+    assert_eq!(reachable(|row| graph.links_of(row).collect(), graph.entry), nodes);
+    assert_eq!(reachable(|row| sources[row as usize].clone(), graph.entry), nodes);
+}
+
+#[test]
+fn duplicates_hide_nothing() {
+    let (n, dim) = (3_000, 24);
+    let mut values = clustered(n, dim, 3);
+    let copied = values[..dim].to_vec();
+    for row in values.chunks_exact_mut(dim).skip(1).step_by(10) {
+        row.copy_from_slice(&copied);
+    }
+    let (_dir, segment) = segment(dim, &ascending(n), &values, &always_graph());
+    assert_connected(&segment);
+    let all = set(ascending(n));
+    // Every copy comes back, in the order of the tie rule, from a narrow walk.
+    let found = walk(&segment, &copied, 301, &all, 301);
+    let copies: Vec<_> =
+        std::iter::once(0).chain((1..n as u32).step_by(10)).map(ChunkOrd).collect();
+    assert_eq!(found.ords(), copies);
+    // The others are found beside them.
+    for at in [2, 1_234, 2_999] {
+        assert_eq!(walk(&segment, segment.row(at), 1, &all, 30).ords(), [ChunkOrd(at as u32)]);
+    }
+    assert_connected(&LARGE.segment);
+}
+
+#[test]
+fn one_vector_a_thousand_times() {
+    let values: Vec<f32> = std::iter::repeat_n(unit(&[1.0, 2.0, 3.0]), 1_000).flatten().collect();
+    let ords: Vec<u32> = (0..1_000).map(|at| at * 3).collect();
+    let (_dir, segment) = segment(3, &ords, &values, &always_graph());
+    let allowed = set(ords.iter().copied().filter(|ord| ord % 2 == 0));
+    let found = walk(&segment, &unit(&[1.0, 0.0, 0.0]), 4, &allowed, 10);
+    assert_eq!(found.ords(), [0, 6, 12, 18].map(ChunkOrd));
+}
+
+#[test]
+fn none_one_and_two_rows() {
+    for params in [always_graph(), GraphParams::default()] {
+        for n in 0..3 {
+            let values = clustered(n, 5, 4);
+            let (_dir, segment) = segment(5, &ascending(n), &values, &params);
+            let index = VectorIndex::new(5, vec![Arc::clone(&segment)]);
+            let query = clustered(1, 5, 5);
+            let all = set(ascending(n));
+            for how in [VectorSearch::Auto, VectorSearch::Exact, VectorSearch::Graph { ef: 0 }] {
+                assert_eq!(index.search(&query, 10, &all, how).unwrap().len(), n);
+                assert!(index.search(&query, 0, &all, how).unwrap().is_empty());
+                assert!(index.search(&query, 10, &OrdSet::new(9), how).unwrap().is_empty());
+            }
+            if segment.has_graph() {
+                assert_eq!(walk(&segment, &query, 10, &all, 10).len(), n);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// A walk wide enough to keep all must return what a scan returns: every
+    /// node is reachable, twins come along, scores and ties are the same.
+    #[test]
+    fn a_walk_without_limits_is_a_scan(
+        rows in prop::collection::vec(0_usize..60, 1..150),
+        dim in prop::sample::select(vec![1, 2, 7, 16, 50, 100]),
+        gap in 1_u32..4,
+        one_in in 1_u32..4,
+        seed in any::<u64>(),
+    ) {
+        // Drawn from 60 vectors, so that many rows are the same.
+        let drawn = clustered(60, dim, 6);
+        let values: Vec<f32> =
+            rows.iter().flat_map(|&at| drawn[at * dim..][..dim].iter().copied()).collect();
+        let ords: Vec<u32> = (0..rows.len() as u32).map(|at| at * gap).collect();
+        let params = GraphParams { seed, ..always_graph() };
+        let (_dir, segment) = segment(dim, &ords, &values, &params);
+        assert_connected(&segment);
+        let allowed = set(ords.iter().copied().filter(|ord| ord % one_in == 0));
+        let index = VectorIndex::new(dim, vec![Arc::clone(&segment)]);
+        for query in clustered(3, dim, seed).chunks_exact(dim) {
+            for depth in [1, 10, 200] {
+                let exact = index.search(query, depth, &allowed, VectorSearch::Exact).unwrap();
+                prop_assert_eq!(walk(&segment, query, depth, &allowed, 200), exact);
+            }
+        }
+    }
+
+    /// Cutting the rows into segments changes no exact result.
+    #[test]
+    fn segments_do_not_show(
+        owner in prop::collection::vec(0_usize..3, 1..120),
+        depth in 1_usize..150,
+    ) {
+        let dim = 6;
+        let drawn = clustered(20, dim, 8);
+        let row = |ord: usize| &drawn[ord % 20 * dim..][..dim];
+        let parts: Vec<_> = (0..3)
+            .map(|part| {
+                let ords: Vec<u32> =
+                    (0..owner.len()).filter(|&ord| owner[ord] == part).map(|ord| ord as u32).collect();
+                let values: Vec<f32> = ords.iter().flat_map(|&ord| row(ord as usize).to_vec()).collect();
+                segment(dim, &ords, &values, &GraphParams::default())
+            })
+            .collect();
+        let index = VectorIndex::new(dim, parts.iter().map(|(_, part)| Arc::clone(part)).collect());
+        let all = set(ascending(owner.len()));
+        let query = clustered(1, dim, 9);
+        let expected = RankedList::from_scored((0..owner.len()).map(|ord| ScoredChunk {
+            ord: ChunkOrd(ord as u32),
+            score: f64::from(metric::dot(&query, row(ord))),
+        }));
+        let mut found = index.search(&query, owner.len(), &all, VectorSearch::Auto).unwrap();
+        prop_assert_eq!(&found, &expected);
+        for (at, entry) in expected.entries().iter().enumerate() {
+            let rank = index.rank_of(&query, entry.ord, &all);
+            prop_assert_eq!(rank, Some((at + 1, entry.score)));
+        }
+        found.truncate(depth);
+        prop_assert_eq!(index.search(&query, depth, &all, VectorSearch::Exact).unwrap(), found);
+        let rows: Vec<_> = index.rows().map(|(ord, values)| (ord.0, values.to_vec())).collect();
+        let stored: Vec<_> = (0..owner.len()).map(|ord| (ord as u32, row(ord).to_vec())).collect();
+        prop_assert_eq!(rows, stored);
+    }
+}
+
+#[test]
+fn building_again_or_on_other_threads_gives_the_same_bytes() {
+    let (n, dim) = (3_000, 40);
+    let values = clustered(n, dim, 10);
+    let dir = tempfile::tempdir().unwrap();
+    let build = |name: &str, threads: usize, params: &GraphParams| {
+        let path = dir.path().join(name);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let rows = VectorRows { dim, ords: &ascending(n), values: &values };
+        pool.install(|| write_segment(&path, &rows, params)).unwrap();
+        std::fs::read(path).unwrap()
+    };
+    let params = always_graph();
+    let first = build("a", 1, &params);
+    assert_eq!(first, build("b", 1, &params), "again");
+    assert_eq!(first, build("c", 2, &params), "on two threads");
+    assert_ne!(first, build("d", 1, &GraphParams { seed: 2, ..params }), "the seed has no effect");
+}
+
+#[test]
+fn no_cut_and_no_flipped_bit_is_answered_wrongly() {
+    let (n, dim) = (24, 3);
+    let mut values = clustered(n, dim, 11);
+    values.copy_within(0..dim, 3 * dim);
+    let (dir, whole) = segment(dim, &ascending(n), &values, &always_graph());
+    let queries = clustered(2, dim, 12);
+    let allowed = set(ascending(n));
+    let answers = |segment: &VectorSegment| -> Vec<RankedList> {
+        let query = |values| Query::new(values, dim).unwrap();
+        queries
+            .chunks_exact(dim)
+            .flat_map(|values| {
+                let scan = segment.search(&query(values), 8, &allowed, VectorSearch::Exact);
+                let walk = segment.has_graph().then(|| walk(segment, values, 8, &allowed, 8));
+                [Some(RankedList::from_scored(scan)), walk].into_iter().flatten()
+            })
+            .collect()
+    };
+    let expected = answers(&whole);
+    drop(whole);
+    let path = dir.path().join("a.vec");
+    let bytes = std::fs::read(&path).unwrap();
+    let check = |what: &str| {
+        if let Ok(segment) = VectorSegment::open(&path, dim) {
+            // Without checksums any answer may come, but one must come.
+            let found = answers(&segment);
+            if segment.verify().is_ok() {
+                assert_eq!(found, expected, "{what}");
+            }
+        }
+    };
+    // In place, byte by byte: thousands of fresh files take minutes on some disks.
+    let mut file = std::fs::File::options().write(true).open(&path).unwrap();
+    let mut put = |at: usize, byte: u8| {
+        file.seek(SeekFrom::Start(at as u64)).unwrap();
+        file.write_all(&[byte]).unwrap();
+    };
+    for bit in 0..bytes.len() * 8 {
+        let at = bit / 8;
+        put(at, bytes[at] ^ (1 << (bit % 8)));
+        check(&format!("bit {bit}"));
+        put(at, bytes[at]);
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    for len in (0..bytes.len()).rev() {
+        file.set_len(len as u64).unwrap();
+        check(&format!("cut at {len}"));
+    }
+}
+
+/// A segment file of two rows whose sections are then changed one at a time.
+fn forged(path: &Path, change: impl Fn(u32, &mut Vec<u32>)) -> Result<VectorSegment, DenseError> {
+    use crate::segment_file::{Section, SegmentKind, write};
+    let none = u32::MAX;
+    let bits = |x: f32| x.to_bits();
+    let mut sections = vec![
+        (1, vec![1, 2, 4, 0, 1]),
+        (2, vec![10, 20]),
+        (3, vec![bits(1.0), bits(-1.0)]),
+        (5, vec![bits(1.0 / 127.0); 2]),
+        (6, vec![none; 2]),
+        (7, [vec![1], vec![none; 7], vec![0], vec![none; 7]].concat()),
+        (8, vec![0]),
+        (9, vec![none; 4]),
+    ];
+    sections.iter_mut().for_each(|(id, values)| change(*id, values));
+    let codes = Section { id: 4, bytes: &[127, 129] };
+    let sections: Vec<_> = sections
+        .iter()
+        .map(|(id, values)| Section { id: *id, bytes: bytemuck::cast_slice(values) })
+        .chain([codes])
+        .collect();
+    let _ = std::fs::remove_file(path);
+    write(path, SegmentKind::Vectors, &sections).unwrap();
+    VectorSegment::open(path, 1)
+}
+
+#[test]
+fn a_file_that_contradicts_itself_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.vec");
+    let honest = forged(&path, |_, _| {}).unwrap();
+    assert_eq!(walk(&honest, &[1.0], 2, &set([10, 20]), 2).ords(), [10, 20].map(ChunkOrd));
+    drop(honest);
+    // Section, position, value that cannot be.
+    for (id, at, value) in [
+        (1, 1, 3),                  // more rows than chunks
+        (1, 2, 3),                  // fewer link slots than allowed
+        (1, 2, 65),                 // more
+        (1, 3, 1),                  // an entry point below the top layer
+        (1, 3, 2),                  // and one outside
+        (1, 4, 2),                  // a layer larger than its rows
+        (1, 4, 0),                  // an empty layer
+        (2, 1, 10),                 // a chunk twice
+        (5, 0, f32::NAN.to_bits()), // scales
+        (5, 0, 1.0_f32.to_bits()),
+        (5, 1, 0),
+        (6, 0, 0), // a row that is its own twin
+        (6, 1, 0), // a twin before it
+        (6, 1, 2), // and one outside
+        (7, 0, 2), // links
+        (7, 15, u32::MAX - 1),
+        (8, 0, 2), // a layer's row outside
+        (9, 3, 1), // a link out of its layer
+    ] {
+        let opened = forged(&path, |section, values| {
+            if section == id {
+                values[at] = value;
+            }
+        });
+        assert!(matches!(opened, Err(DenseError::Segment(_))), "section {id}[{at}] = {value}");
+    }
+    for id in [1, 2, 3, 5, 6, 7, 8, 9] {
+        let shorter = forged(&path, |section, values| {
+            if section == id {
+                values.pop();
+            }
+        });
+        assert!(matches!(shorter, Err(DenseError::Segment(_))), "section {id} cut");
+    }
+    forged(&path, |_, _| {}).unwrap();
+    let other = VectorSegment::open(&path, 2).unwrap_err();
+    assert!(matches!(other, DenseError::Dimension { found: 1, expected: 2 }));
+}
+
+#[test]
+fn vectors_without_meaning_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |dim, ords: &[u32], values: &[f32]| {
+        let rows = VectorRows { dim, ords, values };
+        let refused = write_segment(&dir.path().join("a"), &rows, &always_graph()).unwrap_err();
+        assert!(!dir.path().join("a").exists());
+        refused
+    };
+    let chunk = |ord| VectorName::Chunk(ChunkOrd(ord));
+    for value in [f32::NAN, f32::INFINITY] {
+        let refused = write(2, &[4, 9], &[1.0, 0.0, 0.0, value]);
+        assert!(
+            matches!(refused, DenseError::NonFinite { vector, component: 1, .. } if vector == chunk(9))
+        );
+    }
+    let refused = write(2, &[4, 9], &[1.0, 0.0, 0.0, 0.0]);
+    assert!(matches!(refused, DenseError::Norm { vector, norm: 0.0 } if vector == chunk(9)));
+    assert!(matches!(write(2, &[4], &[1.0, 0.1]), DenseError::Norm { .. }));
+    assert!(matches!(
+        write(2, &[4, 4], &[1.0, 0.0, 1.0, 0.0]),
+        DenseError::Order { row: 1, ord: 4, previous: 4 }
+    ));
+    assert!(matches!(write(2, &[4], &[1.0]), DenseError::Shape { values: 1, rows: 1, dim: 2 }));
+    assert!(matches!(write(0, &[], &[]), DenseError::DimensionRange { dim: 0, .. }));
+    assert!(matches!(write(70_000, &[], &[]), DenseError::DimensionRange { .. }));
+
+    let index = VectorIndex::new(2, Vec::new());
+    let search = |query: &[f32]| index.search(query, 5, &OrdSet::new(1), VectorSearch::Auto);
+    assert!(search(&[1.0, 0.0]).unwrap().is_empty());
+    assert!(matches!(search(&[1.0]), Err(DenseError::Dimension { found: 1, expected: 2 })));
+    let refused = search(&[f32::NAN, 1.0]).unwrap_err().to_string();
+    assert!(refused.starts_with("query vector: component 0 is NaN"), "{refused}");
+    assert!(matches!(search(&[2.0, 0.0]), Err(DenseError::Norm { norm: 2.0, .. })));
+}
+
+#[test]
+fn graph_parameters_have_ranges() {
+    GraphParams::default().validate().unwrap();
+    for (params, name) in [
+        (GraphParams { m: 3, ..GraphParams::default() }, "m"),
+        (GraphParams { m: 65, ..GraphParams::default() }, "m"),
+        (GraphParams { ef_construction: 7, ..GraphParams::default() }, "ef_construction"),
+    ] {
+        let refused = params.validate().unwrap_err();
+        assert!(refused.to_string().contains(name), "{refused}");
+    }
+}
