@@ -364,7 +364,7 @@ mod tests {
             let expected = plain::dot(&a, &b);
             for (name, kernel) in available() {
                 let found = dot_with(&kernel, &a, &b);
-                prop_assert_eq!(found.to_bits(), expected.to_bits(), "{name}");
+                prop_assert_eq!(found.to_bits(), expected.to_bits(), "{}", name);
             }
             let exact: f64 = a.iter().zip(&b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum();
             prop_assert!((f64::from(expected) - exact).abs() < 1e-4);
@@ -377,7 +377,7 @@ mod tests {
             let (a, b): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
             let expected: i64 = a.iter().zip(&b).map(|(&x, &y)| i64::from(x) * i64::from(y)).sum();
             for (name, kernel) in available() {
-                prop_assert_eq!(i64::from(dot_codes_with(&kernel, &a, &b)), expected, "{name}");
+                prop_assert_eq!(i64::from(dot_codes_with(&kernel, &a, &b)), expected, "{}", name);
             }
         }
     }
