@@ -409,7 +409,7 @@ fn forged(path: &Path, change: impl Fn(u32, &mut Vec<u32>)) -> Result<VectorSegm
     use crate::segment_file::{Section, SegmentKind, write};
     let none = u32::MAX;
     let bits = |x: f32| x.to_bits();
-    let mut sections = vec![
+    let mut sections = [
         (1, vec![1, 2, 4, 0, 1]),
         (2, vec![10, 20]),
         (3, vec![bits(1.0), bits(-1.0)]),
@@ -419,7 +419,9 @@ fn forged(path: &Path, change: impl Fn(u32, &mut Vec<u32>)) -> Result<VectorSegm
         (8, vec![0]),
         (9, vec![none; 4]),
     ];
-    sections.iter_mut().for_each(|(id, values)| change(*id, values));
+    for (id, values) in &mut sections {
+        change(*id, values);
+    }
     let codes = Section { id: 4, bytes: &[127, 129] };
     let sections: Vec<_> = sections
         .iter()
