@@ -5,6 +5,8 @@
 mod directory;
 mod hub;
 mod pip;
+#[cfg(test)]
+mod tests;
 mod wheel;
 
 use std::io::{self, Read};
