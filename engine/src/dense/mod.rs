@@ -17,8 +17,6 @@ mod segment;
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 pub(crate) use segment::{VectorSegment, write_segment};
 
 use crate::document::ChunkOrd;
@@ -314,20 +312,11 @@ impl VectorIndex {
         Some((before + 1, score))
     }
 
-    /// Stored rows, and how many of them lie in segments without a graph.
+    /// Stored rows, deleted chunks included, and how many of them lie in segments without a graph.
     pub(crate) fn row_counts(&self) -> (usize, usize) {
         self.segments.iter().fold((0, 0), |(rows, flat), segment| {
             let n = segment.len();
             (rows + n, flat + if segment.has_graph() { 0 } else { n })
-        })
-    }
-
-    /// Number of rows, deleted chunks included, and how many of them lie in
-    /// segments without a graph.
-    pub(crate) fn row_counts(&self) -> (usize, usize) {
-        self.segments.iter().fold((0, 0), |(rows, without_graph), segment| {
-            let flat = if segment.has_graph() { 0 } else { segment.len() };
-            (rows + segment.len(), without_graph + flat)
         })
     }
 
