@@ -30,9 +30,6 @@ const LINKS: u32 = 7;
 const LAYER_ROWS: u32 = 8;
 const LAYER_LINKS: u32 = 9;
 
-/// Values of the head before the sizes of the higher layers.
-const HEAD_VALUES: usize = 4;
-
 /// Nodes a walk compares with the query per node it keeps, when all are
 /// allowed; measured 8 to 14 at `ef` from 400 down to 50.
 const COMPARED_PER_KEPT: f64 = 12.0;
@@ -193,11 +190,6 @@ impl VectorSegment {
     /// Whether it carries a graph.
     pub(crate) fn has_graph(&self) -> bool {
         self.graph_head.is_some()
-    }
-
-    /// Size on disk.
-    pub(crate) fn len_bytes(&self) -> u64 {
-        self.file.len_bytes()
     }
 
     /// The rows for exact scans.
