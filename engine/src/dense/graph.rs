@@ -2,15 +2,19 @@
 //!
 //! The bottom layer holds every distinct vector with `2 · m` link slots; each
 //! higher layer a thinner sample with `m`. A search descends greedily to a
-//! start near the query, then keeps a sorted pool of the best nodes met and
-//! expands them best first until none is left that could improve it. Rows that
-//! a filter or a deletion excludes are walked through but do not count.
+//! start near the query, then expands the nearest node not yet expanded until
+//! none could improve the `ef` kept. Rows that a filter or a deletion excludes
+//! are walked through but not kept.
 //!
 //! Source: Malkov and Yashunin, TPAMI 2020, algorithms 2 and 5. Differs: plain
-//! arrays in place of objects, similarities of eight-bit codes, one pool in
-//! place of two heaps, and identical vectors stand for each other (`twins`), so
-//! that a thousand copies cannot wall off a part of the graph.
+//! arrays in place of objects, similarities of eight-bit codes, and identical
+//! vectors stand for each other (`twins`), so that a thousand copies cannot wall
+//! off a part of the graph. One sorted array in place of the two heaps is a
+//! sixth faster at `ef` 40 and equal at 400, but quadratic where a filter keeps
+//! away what is near the query.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::{Mutex, PoisonError};
 
 use super::metric::prefetch;
@@ -61,16 +65,23 @@ pub(super) struct WalkLimits {
     pub(super) budget: usize,
 }
 
-/// A node met on a walk.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Candidate {
-    /// Up to the query's scale, the cosine of the codes.
-    pub(super) similarity: f32,
+/// A node met on a walk; the greater is the nearer, and of equally near ones the
+/// one with the lower row. One word, so that a heap moves and compares words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Near(u64);
+
+impl Near {
+    fn new(similarity: f32, row: u32) -> Self {
+        let bits = similarity.to_bits();
+        // Maps the order of finite floats to that of integers.
+        let ordered = if similarity.is_sign_negative() { !bits } else { bits | 1 << 31 };
+        Self(u64::from(ordered) << 32 | u64::from(!row))
+    }
+
     /// Which row.
-    pub(super) row: u32,
-    /// Whether it may be returned.
-    pub(super) allowed: bool,
-    expanded: bool,
+    pub(super) fn row(self) -> u32 {
+        !(self.0 as u32)
+    }
 }
 
 impl<'a> HnswIndex<'a> {
@@ -129,70 +140,56 @@ impl<'a> HnswIndex<'a> {
         })
     }
 
-    /// Walks to the nodes nearest to `query`, best first; those that are not
-    /// allowed are among them, marked. Nothing when the budget is spent before
-    /// the walk has come to its end.
+    /// Walks to the allowed nodes nearest to `query`, at most `ef`, in no
+    /// particular order; nothing when the budget is spent before the walk has
+    /// come to its end.
     pub(super) fn search<'s>(
         &self,
         query: &[i8],
         limits: WalkLimits,
         allowed: impl Fn(u32) -> bool,
         scratch: &'s mut Scratch,
-    ) -> Option<&'s [Candidate]> {
+    ) -> Option<&'s mut [Near]> {
         scratch.reset(self.twins.len());
-        let Scratch { visited, epoch, pool, fresh } = scratch;
-        let start = self.descend(query);
-        visited[start as usize] = *epoch;
-        pool.push(Candidate {
-            similarity: self.codes.similarity(query, start),
-            row: start,
-            allowed: allowed(start),
-            expanded: false,
-        });
-        let mut n_allowed = usize::from(pool[0].allowed);
-        let mut n_compared = 1;
-        let mut at = 0;
-        while let Some(node) = pool.get_mut(at) {
-            if node.expanded {
-                at += 1;
-                continue;
+        let Scratch { visited, epoch, frontier, kept, fresh, found } = scratch;
+        fresh.push(self.descend(query));
+        visited[fresh[0] as usize] = *epoch;
+        let mut n_compared = 0;
+        loop {
+            n_compared += fresh.len();
+            if n_compared > limits.budget {
+                return None;
             }
-            node.expanded = true;
-            let row = node.row;
+            for next in fresh.drain(..) {
+                let near = Near::new(self.codes.similarity(query, next), next);
+                let is_full = kept.len() >= limits.ef;
+                if is_full && kept.peek().is_some_and(|worst| near < worst.0) {
+                    continue;
+                }
+                frontier.push(near);
+                if allowed(next) {
+                    kept.push(Reverse(near));
+                    if is_full {
+                        kept.pop();
+                    }
+                }
+            }
+            let Some(nearest) = frontier.pop() else { break };
+            if kept.len() >= limits.ef && kept.peek().is_some_and(|worst| nearest < worst.0) {
+                break;
+            }
             // All lines are asked for before the first is needed, so that the
             // misses overlap.
-            fresh.clear();
-            for next in self.links_of(row) {
+            for next in self.links_of(nearest.row()) {
                 if visited[next as usize] != *epoch {
                     visited[next as usize] = *epoch;
                     prefetch(self.codes.row(next));
                     fresh.push(next);
                 }
             }
-            n_compared += fresh.len();
-            if n_compared > limits.budget {
-                return None;
-            }
-            for &next in &*fresh {
-                let similarity = self.codes.similarity(query, next);
-                let is_full = n_allowed >= limits.ef;
-                if is_full && pool.last().is_some_and(|worst| similarity <= worst.similarity) {
-                    continue;
-                }
-                let allowed = allowed(next);
-                let place = pool.partition_point(|node| node.similarity >= similarity);
-                pool.insert(place, Candidate { similarity, row: next, allowed, expanded: false });
-                at = at.min(place);
-                n_allowed += usize::from(allowed);
-                // The last of `ef` allowed nodes bounds what can still matter.
-                while n_allowed > limits.ef
-                    || (n_allowed == limits.ef && pool.last().is_some_and(|node| !node.allowed))
-                {
-                    n_allowed -= usize::from(pool.pop().is_some_and(|node| node.allowed));
-                }
-            }
         }
-        Some(pool)
+        found.extend(kept.drain().map(|Reverse(near)| near));
+        Some(found)
     }
 
     /// Goes greedily from the entry point down to the second layer.
@@ -242,8 +239,13 @@ pub(super) fn used(slots: &[u32]) -> impl Iterator<Item = u32> {
 pub(super) struct Scratch {
     visited: Vec<u8>,
     epoch: u8,
-    pool: Vec<Candidate>,
+    /// Met and not expanded, the nearest on top.
+    frontier: BinaryHeap<Near>,
+    /// Allowed and kept, the farthest on top.
+    kept: BinaryHeap<Reverse<Near>>,
+    /// Met for the first time and not compared yet.
     fresh: Vec<u32>,
+    found: Vec<Near>,
 }
 
 impl Scratch {
@@ -254,7 +256,10 @@ impl Scratch {
             self.visited.resize(n, 0);
             self.epoch = 1;
         }
-        self.pool.clear();
+        self.frontier.clear();
+        self.kept.clear();
+        self.fresh.clear();
+        self.found.clear();
     }
 }
 
@@ -271,5 +276,27 @@ impl ScratchPool {
         let result = walk(&mut scratch);
         lock().push(scratch);
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn packed_nodes_keep_the_order(a in -2.0_f32..2.0, b in -2.0_f32..2.0, row in any::<u32>()) {
+            let order = Near::new(a, row).cmp(&Near::new(b, row));
+            prop_assert_eq!(order, a.total_cmp(&b));
+            prop_assert_eq!(Near::new(a, row).row(), row);
+        }
+    }
+
+    #[test]
+    fn the_lower_row_is_nearer_on_a_tie() {
+        assert!(Near::new(0.5, 3) > Near::new(0.5, 4));
+        assert!(Near::new(-0.5, 3) > Near::new(-0.5, u32::MAX));
     }
 }

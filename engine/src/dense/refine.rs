@@ -184,8 +184,8 @@ fn connect(graph: &mut Graph, codes: Codes<'_>, nodes: &[u32], m: usize) {
         let from = graph
             .view(codes, m)
             .search(codes.row(node), limits, is_open, &mut scratch)
-            .and_then(|pool| pool.iter().find(|candidate| candidate.allowed))
-            .map_or(last_reached, |candidate| candidate.row);
+            .and_then(|found| found.iter().max())
+            .map_or(last_reached, |nearest| nearest.row());
         append(&mut graph.links[from as usize * width..][..width], node);
         reached.spread(node, |row| used(&graph.links[row as usize * width..][..width]));
         last_reached = node;
@@ -202,8 +202,8 @@ fn connect(graph: &mut Graph, codes: Codes<'_>, nodes: &[u32], m: usize) {
         let to = graph
             .view(codes, m)
             .search(codes.row(node), limits, |row| returning.contains(row), &mut scratch)
-            .and_then(|pool| pool.iter().find(|candidate| candidate.allowed))
-            .map_or(graph.entry, |candidate| candidate.row);
+            .and_then(|found| found.iter().max())
+            .map_or(graph.entry, |nearest| nearest.row());
         append(&mut graph.links[node as usize * width..][..width], to);
         returning.spread(node, |row| sources.of(row).iter().copied());
     }
