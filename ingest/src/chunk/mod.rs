@@ -1,0 +1,79 @@
+//! Chunkers: cut a document's canonical text into the passages that are ranked.
+//!
+//! Five strategies behind one trait, named by a [`ChunkerSpec`]: `whole`,
+//! `fixed` (token windows), `recursive` (separators), `sentence` and
+//! `structure` (headings and code blocks). All of them return byte spans into
+//! the same text, so that any two can be judged on the same ground truth, and
+//! all but `whole` keep every chunk within its SIZE in tokens.
+//!
+//! A document is tokenised once ([`TokenMap`]); sizes are then looked up, so
+//! chunking costs time linear in the text whatever the strategy.
+
+mod context;
+mod fixed;
+mod recursive;
+mod sentence;
+mod sentences;
+mod spec;
+mod spec_parser;
+mod structure;
+mod token_map;
+mod tokenizer;
+mod whole;
+
+use engine::{Chunk, Document, DocumentError, DocumentId};
+
+pub use context::ContextStyle;
+pub use fixed::FixedChunker;
+pub use recursive::{DEFAULT_SEPARATORS, RecursiveChunker};
+pub use sentence::SentenceChunker;
+pub use spec::{ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_SIZE_TOKENS, TokenizerChoice};
+pub use spec_parser::SpecError;
+pub use structure::StructureChunker;
+pub use token_map::TokenMap;
+pub use tokenizer::{
+    Cl100kSizer, EncoderSizer, Token, TokenSizer, TokenizerError, Window, WordSizer,
+};
+pub use whole::WholeChunker;
+
+/// Names what the chunkers of this version do. Raise it with every change that
+/// moves a chunk's span, headings or context: it is part of a document's
+/// signature, so an index then takes in its documents again.
+pub const REVISION: u32 = 1;
+
+/// Cuts documents into chunks.
+///
+/// A chunker is immutable and shared between threads; equal documents give
+/// equal chunks.
+pub trait Chunker: Send + Sync {
+    /// The canonical SPEC; [`ChunkerSpec::parse`] gives back this chunker.
+    fn spec(&self) -> String;
+
+    /// Cuts `document` into chunks.
+    ///
+    /// # Returns
+    /// Chunks in order of their starts, without leading or trailing white
+    /// space, which together cover every other character at least once; none
+    /// for a text of white space only.
+    ///
+    /// # Errors
+    /// [`ChunkError`]; the document cannot be indexed, others are unaffected.
+    fn chunk(&self, document: &Document) -> Result<Vec<Chunk>, ChunkError>;
+}
+
+/// Why a document could not be cut.
+#[derive(Debug, thiserror::Error)]
+pub enum ChunkError {
+    /// The document breaks the engine's rules. Its reader is at fault.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The tokenizer refused its text.
+    #[error("document {document} cannot be measured in tokens")]
+    Tokenize {
+        /// Which document.
+        document: DocumentId,
+        /// What the tokenizer said.
+        #[source]
+        source: TokenizerError,
+    },
+}

@@ -1,0 +1,363 @@
+//! The SPEC that names a chunker: `NAME[:SIZE[/OVERLAP]][,key=value]...`.
+//!
+//! `whole`, `fixed:250/125`, `recursive:200/0,tokenizer=cl100k`,
+//! `sentence:128/32,context=title`, `structure:256,min=48`. A parsed spec
+//! prints in one canonical form (sizes always, keys only where they differ from
+//! their default), which is what an index remembers.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::context::{ContextStyle, Ruler};
+use super::spec_parser::{SpecError, parse_spec};
+use super::tokenizer::{Cl100kSizer, TokenSizer};
+use super::{
+    Chunker, DEFAULT_SEPARATORS, FixedChunker, RecursiveChunker, SentenceChunker, StructureChunker,
+    WholeChunker,
+};
+
+/// SIZE where a spec gives none: the window of the default encoder.
+pub const DEFAULT_SIZE_TOKENS: usize = 256;
+
+/// Smallest SIZE. A word of four characters in a byte-level vocabulary can take
+/// as many tokens as it has bytes.
+pub(super) const MIN_SIZE_TOKENS: usize = 16;
+
+/// Largest SIZE; whoever wants more wants `whole`.
+pub(super) const MAX_SIZE_TOKENS: usize = 1 << 20;
+
+/// Largest OVERLAP as a share of SIZE, in quarters: three quarters repeat every
+/// token four times, and more only makes the index larger.
+pub(super) const MAX_OVERLAP_QUARTERS: usize = 3;
+
+/// A structural chunk below SIZE divided by this may grow past its section.
+pub(super) const DEFAULT_MIN_SHARE: usize = 4;
+
+/// The size of a chunk, in tokens of the spec's tokenizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkSize {
+    /// A passage never has more. See [`ChunkerSpec`] on context.
+    pub tokens: usize,
+    /// At most so many are repeated from the chunk before.
+    pub overlap_tokens: usize,
+}
+
+/// How a text is cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChunkStrategy {
+    /// Not at all.
+    Whole,
+    /// Into windows.
+    Fixed(ChunkSize),
+    /// At separators, strongest first.
+    Recursive {
+        /// The size of a chunk.
+        size: ChunkSize,
+        /// Strongest first; the empty one means "between any two words".
+        separators: Vec<String>,
+    },
+    /// Between sentences.
+    Sentence(ChunkSize),
+    /// At headings, around code blocks.
+    Structure {
+        /// The size of a chunk; cuts at structure have no overlap.
+        tokens: usize,
+        /// A smaller section is joined with the ones that follow it.
+        min_tokens: usize,
+    },
+}
+
+/// Whose tokens a SPEC counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenizerChoice {
+    /// The encoder's.
+    Encoder,
+    /// OpenAI's `cl100k_base`.
+    Cl100k,
+}
+
+/// A chunker by name and parameters.
+///
+/// SIZE bounds the passage. Where SIZE is within the encoder's window, context
+/// and special tokens are given room too, so that the encoder reads every chunk
+/// whole: `structure:256` with a model of 256 tokens cuts passages of at most
+/// 254 tokens less their context. A larger SIZE is honoured as asked; the
+/// encoder then reads the beginning of each chunk, and the report counts them.
+///
+/// # Examples
+/// ```
+/// use ingest::chunk::ChunkerSpec;
+///
+/// let spec: ChunkerSpec = "fixed:250/125, context=headings".parse()?;
+/// assert_eq!(spec.to_string(), "fixed:250/125,context=headings");
+///
+/// let error = "fixed:250/240".parse::<ChunkerSpec>().unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "chunker \"fixed:250/240\": OVERLAP 240 is more than three quarters of SIZE 250 (at most 187)"
+/// );
+/// # Ok::<(), ingest::chunk::SpecError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkerSpec {
+    pub(super) strategy: ChunkStrategy,
+    pub(super) context: ContextStyle,
+    pub(super) tokenizer: TokenizerChoice,
+}
+
+impl ChunkerSpec {
+    /// The default chunker for an encoder that reads `max_tokens`: `structure`,
+    /// sized to [`DEFAULT_SIZE_TOKENS`] or the window, whichever is less. Longer
+    /// windows do not get longer chunks: a passage is what a reader is shown.
+    pub fn default_for(max_tokens: usize) -> Self {
+        let tokens = max_tokens.clamp(MIN_SIZE_TOKENS, DEFAULT_SIZE_TOKENS);
+        Self {
+            strategy: ChunkStrategy::Structure { tokens, min_tokens: tokens / DEFAULT_MIN_SHARE },
+            context: ContextStyle::Headings,
+            tokenizer: TokenizerChoice::Encoder,
+        }
+    }
+
+    /// Reads a SPEC.
+    ///
+    /// # Errors
+    /// [`SpecError`], which names the offending part and what is valid there.
+    pub fn parse(spec: &str) -> Result<Self, SpecError> {
+        parse_spec(spec)
+    }
+
+    /// The same chunker counting in other tokens; `whole` counts none and stays
+    /// as it is.
+    #[must_use]
+    pub fn with_tokenizer(self, tokenizer: TokenizerChoice) -> Self {
+        match self.strategy {
+            ChunkStrategy::Whole => self,
+            ChunkStrategy::Fixed(_)
+            | ChunkStrategy::Recursive { .. }
+            | ChunkStrategy::Sentence(_)
+            | ChunkStrategy::Structure { .. } => Self { tokenizer, ..self },
+        }
+    }
+
+    /// How the text is cut.
+    pub fn strategy(&self) -> &ChunkStrategy {
+        &self.strategy
+    }
+
+    /// What is put before passages.
+    pub fn context(&self) -> ContextStyle {
+        self.context
+    }
+
+    /// Whose tokens are counted.
+    pub fn tokenizer(&self) -> TokenizerChoice {
+        self.tokenizer
+    }
+
+    /// The chunker itself.
+    ///
+    /// # Arguments
+    /// * `encoder` - the encoder's tokenizer; unused when the spec names another.
+    pub fn build(&self, encoder: &Arc<dyn TokenSizer>) -> Box<dyn Chunker> {
+        let spec = self.clone();
+        let ruler = |size: ChunkSize| Ruler {
+            sizer: match self.tokenizer {
+                TokenizerChoice::Encoder => Arc::clone(encoder),
+                TokenizerChoice::Cl100k => Arc::new(Cl100kSizer::new()),
+            },
+            size,
+            context: self.context,
+        };
+        match &self.strategy {
+            ChunkStrategy::Whole => Box::new(WholeChunker),
+            ChunkStrategy::Fixed(size) => Box::new(FixedChunker::new(spec, ruler(*size))),
+            ChunkStrategy::Recursive { size, separators } => {
+                Box::new(RecursiveChunker::new(spec, ruler(*size), separators.clone()))
+            }
+            ChunkStrategy::Sentence(size) => Box::new(SentenceChunker::new(spec, ruler(*size))),
+            &ChunkStrategy::Structure { tokens, min_tokens } => {
+                let size = ChunkSize { tokens, overlap_tokens: 0 };
+                Box::new(StructureChunker::new(spec, ruler(size), min_tokens))
+            }
+        }
+    }
+
+    pub(super) fn default_context(strategy: &ChunkStrategy) -> ContextStyle {
+        match strategy {
+            ChunkStrategy::Structure { .. } => ContextStyle::Headings,
+            ChunkStrategy::Whole
+            | ChunkStrategy::Fixed(_)
+            | ChunkStrategy::Recursive { .. }
+            | ChunkStrategy::Sentence(_) => ContextStyle::None,
+        }
+    }
+}
+
+impl FromStr for ChunkerSpec {
+    type Err = SpecError;
+
+    fn from_str(spec: &str) -> Result<Self, SpecError> {
+        Self::parse(spec)
+    }
+}
+
+impl fmt::Display for ChunkerSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sized = |f: &mut fmt::Formatter<'_>, name, size: &ChunkSize| {
+            write!(f, "{name}:{}/{}", size.tokens, size.overlap_tokens)
+        };
+        match &self.strategy {
+            ChunkStrategy::Whole => return f.write_str("whole"),
+            ChunkStrategy::Fixed(size) => sized(f, "fixed", size)?,
+            ChunkStrategy::Sentence(size) => sized(f, "sentence", size)?,
+            ChunkStrategy::Recursive { size, separators } => {
+                sized(f, "recursive", size)?;
+                if separators != &DEFAULT_SEPARATORS {
+                    let escaped: Vec<_> = separators.iter().map(|text| escape(text)).collect();
+                    write!(f, ",separators={}", escaped.join("|"))?;
+                }
+            }
+            ChunkStrategy::Structure { tokens, min_tokens } => {
+                write!(f, "structure:{tokens}")?;
+                if *min_tokens != tokens / DEFAULT_MIN_SHARE {
+                    write!(f, ",min={min_tokens}")?;
+                }
+            }
+        }
+        if self.context != Self::default_context(&self.strategy) {
+            write!(f, ",context={}", context_name(self.context))?;
+        }
+        match self.tokenizer {
+            TokenizerChoice::Encoder => Ok(()),
+            TokenizerChoice::Cl100k => f.write_str(",tokenizer=cl100k"),
+        }
+    }
+}
+
+pub(super) fn context_name(context: ContextStyle) -> &'static str {
+    match context {
+        ContextStyle::None => "none",
+        ContextStyle::Title => "title",
+        ContextStyle::Headings => "headings",
+    }
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => escaped.push_str("\\n"),
+            '\t' => escaped.push_str("\\t"),
+            '\\' | '|' | ',' => escaped.extend(['\\', c]),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(spec: &str, canonical: &str) {
+        let parsed = ChunkerSpec::parse(spec).unwrap();
+        assert_eq!(parsed.to_string(), canonical);
+        assert_eq!(ChunkerSpec::parse(canonical), Ok(parsed));
+    }
+
+    #[test]
+    fn canonical_forms() {
+        check("whole", "whole");
+        check(" fixed ", "fixed:256/0");
+        check("fixed:250/125,context=headings", "fixed:250/125,context=headings");
+        check("recursive:200", "recursive:200/0");
+        check("recursive:200/0,tokenizer=cl100k,context=none", "recursive:200/0,tokenizer=cl100k");
+        check(
+            r"recursive:200/50,separators=\n\n|\,|\||",
+            r"recursive:200/50,separators=\n\n|\,|\||",
+        );
+        check("sentence:128/32, context=title", "sentence:128/32,context=title");
+        check("structure", "structure:256");
+        check("structure:256,min=64", "structure:256");
+        check("structure:256,min=10,context=none", "structure:256,min=10,context=none");
+    }
+
+    #[test]
+    fn errors_name_the_part_and_the_choices() {
+        for (spec, expected) in [
+            (
+                "",
+                "no chunker is called \"\"; there are whole, fixed, recursive, sentence, structure",
+            ),
+            ("semantic:5", "no chunker is called \"semantic\""),
+            ("whole:5", "remove \"5\""),
+            ("whole,context=title", "remove \"context=title\""),
+            ("fixed:many", "SIZE \"many\" is not a number from 16"),
+            ("fixed:3", "SIZE \"3\""),
+            ("fixed:99999999999999999999", "SIZE \"9999"),
+            ("fixed:100/x", "OVERLAP \"x\" is not a number"),
+            ("fixed:100/76", "at most 75"),
+            ("structure:256/20", "remove \"/20\""),
+            ("structure:256,min=300", "min=\"300\" is not valid"),
+            ("fixed:100,min=5", "fixed has no key \"min\"; it has context, tokenizer"),
+            ("fixed:100,context", "\"context\" is not key=value"),
+            ("fixed:100,context=all", "none, title or headings"),
+            ("fixed:100,tokenizer=gpt2", "encoder or cl100k"),
+            ("fixed:100,context=none,context=none", "\"context\" is given twice"),
+            (r"recursive:100,separators=\x", r"escapes are \n"),
+        ] {
+            let message = ChunkerSpec::parse(spec).unwrap_err().to_string();
+            assert!(message.contains(expected), "{spec}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_default_fits_small_windows_and_ignores_large_ones() {
+        assert_eq!(ChunkerSpec::default_for(128).to_string(), "structure:128");
+        assert_eq!(ChunkerSpec::default_for(8192).to_string(), "structure:256");
+    }
+
+    fn any_spec() -> impl proptest::strategy::Strategy<Value = ChunkerSpec> {
+        let size = (MIN_SIZE_TOKENS..5000)
+            .prop_flat_map(|tokens| (Just(tokens), 0..=tokens * 3 / 4))
+            .prop_map(|(tokens, overlap_tokens)| ChunkSize { tokens, overlap_tokens });
+        let separators = proptest::collection::vec("[\\n\\t|, .\\\\a-z漢=]{0,3}", 1..5);
+        let strategy = (size, separators, 0..5usize, 0..=100usize).prop_map(
+            |(size, separators, kind, percent)| match kind {
+                0 => ChunkStrategy::Whole,
+                1 => ChunkStrategy::Fixed(size),
+                2 => ChunkStrategy::Recursive { size, separators },
+                3 => ChunkStrategy::Sentence(size),
+                _ => ChunkStrategy::Structure {
+                    tokens: size.tokens,
+                    min_tokens: size.tokens * percent / 100,
+                },
+            },
+        );
+        (strategy, 0..3usize, any::<bool>()).prop_map(|(strategy, context, cl100k)| {
+            if strategy == ChunkStrategy::Whole {
+                return ChunkerSpec::parse("whole").unwrap();
+            }
+            ChunkerSpec {
+                strategy,
+                context: [ContextStyle::None, ContextStyle::Title, ContextStyle::Headings][context],
+                tokenizer: [TokenizerChoice::Encoder, TokenizerChoice::Cl100k][usize::from(cl100k)],
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_spec_prints_what_parses_back(spec in any_spec()) {
+            prop_assert_eq!(ChunkerSpec::parse(&spec.to_string()), Ok(spec));
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,40}") {
+            let _ = ChunkerSpec::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The parser of [`ChunkerSpec`]s and its errors, which name the part that is
+//! wrong and what would be right there.
+
+use super::context::ContextStyle;
+use super::recursive::DEFAULT_SEPARATORS;
+use super::spec::{
+    ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_MIN_SHARE, DEFAULT_SIZE_TOKENS,
+    MAX_OVERLAP_QUARTERS, MAX_SIZE_TOKENS, MIN_SIZE_TOKENS, TokenizerChoice, context_name,
+};
+
+const NAMES: &str = "whole, fixed, recursive, sentence, structure";
+
+/// A SPEC that names no chunker.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("chunker {spec:?}: {problem}")]
+pub struct SpecError {
+    /// What was given.
+    pub spec: String,
+    problem: Problem,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum Problem {
+    #[error("no chunker is called {0:?}; there are {NAMES}")]
+    Name(String),
+    #[error("`whole` takes no size and no keys, remove {0:?}")]
+    Whole(String),
+    #[error("SIZE {0:?} is not a number from {MIN_SIZE_TOKENS} to {MAX_SIZE_TOKENS}")]
+    Size(String),
+    #[error("OVERLAP {0:?} is not a number")]
+    Overlap(String),
+    #[error("OVERLAP {overlap} is more than three quarters of SIZE {size} (at most {})", size * MAX_OVERLAP_QUARTERS / 4)]
+    OverlapRange { overlap: usize, size: usize },
+    #[error("`structure` cuts at headings and blocks and takes no OVERLAP, remove \"/{0}\"")]
+    StructureOverlap(String),
+    #[error("{0:?} is not key=value")]
+    NotAKey(String),
+    #[error("{name} has no key {key:?}; it has {valid}")]
+    Key { name: String, key: String, valid: &'static str },
+    #[error("the key {0:?} is given twice")]
+    Twice(String),
+    #[error("{key}={value:?} is not valid; {valid}")]
+    Value { key: &'static str, value: String, valid: &'static str },
+}
+
+/// What [`ChunkerSpec::parse`] does.
+pub(super) fn parse_spec(spec: &str) -> Result<ChunkerSpec, SpecError> {
+    // The end is not trimmed: the last separator may be a blank.
+    Parser { parts: split_escaped(spec.trim_start(), ',') }
+        .parse()
+        .map_err(|problem| SpecError { spec: spec.to_owned(), problem })
+}
+
+/// The comma-separated parts of a SPEC: the head, then keys.
+struct Parser<'s> {
+    parts: Vec<&'s str>,
+}
+
+impl Parser<'_> {
+    fn parse(mut self) -> Result<ChunkerSpec, Problem> {
+        let head = self.parts.remove(0).trim();
+        let (name, size) = match head.split_once(':') {
+            Some((name, size)) => (name.trim(), Some(size.trim())),
+            None => (head, None),
+        };
+        let mut keys = Keys::new(name, &self.parts)?;
+        let strategy = match name {
+            "whole" => match size.or(self.parts.first().copied()) {
+                Some(extra) => return Err(Problem::Whole(extra.to_owned())),
+                None => ChunkStrategy::Whole,
+            },
+            "fixed" => ChunkStrategy::Fixed(parse_size(size)?),
+            "sentence" => ChunkStrategy::Sentence(parse_size(size)?),
+            "recursive" => ChunkStrategy::Recursive {
+                size: parse_size(size)?,
+                separators: keys.take("separators").map_or_else(
+                    || Ok(DEFAULT_SEPARATORS.map(str::to_owned).to_vec()),
+                    parse_separators,
+                )?,
+            },
+            "structure" => {
+                if let Some((_, overlap)) = size.and_then(|size| size.split_once('/')) {
+                    return Err(Problem::StructureOverlap(overlap.to_owned()));
+                }
+                let tokens = parse_size(size)?.tokens;
+                let min_tokens = match keys.take("min") {
+                    Some(value) => parse_min(value, tokens)?,
+                    None => tokens / DEFAULT_MIN_SHARE,
+                };
+                ChunkStrategy::Structure { tokens, min_tokens }
+            }
+            _ => return Err(Problem::Name(name.to_owned())),
+        };
+        let context = keys
+            .take("context")
+            .map_or_else(|| Ok(ChunkerSpec::default_context(&strategy)), parse_context)?;
+        let tokenizer =
+            keys.take("tokenizer").map_or(Ok(TokenizerChoice::Encoder), parse_tokenizer)?;
+        keys.finish()?;
+        Ok(ChunkerSpec { strategy, context, tokenizer })
+    }
+}
+
+struct Keys<'s> {
+    name: &'s str,
+    pairs: Vec<(&'s str, &'s str)>,
+}
+
+impl<'s> Keys<'s> {
+    fn new(name: &'s str, parts: &[&'s str]) -> Result<Self, Problem> {
+        let mut pairs: Vec<(&str, &str)> = Vec::with_capacity(parts.len());
+        for part in parts {
+            // Blanks before the key are for the eye; in a value they may matter
+            // (`separators`).
+            let (key, value) = part
+                .trim_start()
+                .split_once('=')
+                .ok_or_else(|| Problem::NotAKey((*part).to_owned()))?;
+            if pairs.iter().any(|(earlier, _)| *earlier == key) {
+                return Err(Problem::Twice(key.to_owned()));
+            }
+            pairs.push((key, value));
+        }
+        Ok(Self { name, pairs })
+    }
+
+    fn take(&mut self, key: &str) -> Option<&'s str> {
+        let at = self.pairs.iter().position(|(found, _)| *found == key)?;
+        Some(self.pairs.swap_remove(at).1)
+    }
+
+    fn finish(self) -> Result<(), Problem> {
+        let Some((key, _)) = self.pairs.first() else {
+            return Ok(());
+        };
+        let valid = match self.name {
+            "recursive" => "context, separators, tokenizer",
+            "structure" => "context, min, tokenizer",
+            _ => "context, tokenizer",
+        };
+        Err(Problem::Key { name: self.name.to_owned(), key: (*key).to_owned(), valid })
+    }
+}
+
+fn parse_size(size: Option<&str>) -> Result<ChunkSize, Problem> {
+    let Some(size) = size else {
+        return Ok(ChunkSize { tokens: DEFAULT_SIZE_TOKENS, overlap_tokens: 0 });
+    };
+    let (tokens, overlap) = size.split_once('/').unwrap_or((size, "0"));
+    let tokens = tokens
+        .parse()
+        .ok()
+        .filter(|tokens| (MIN_SIZE_TOKENS..=MAX_SIZE_TOKENS).contains(tokens))
+        .ok_or_else(|| Problem::Size(tokens.to_owned()))?;
+    let overlap_tokens = overlap.parse().map_err(|_| Problem::Overlap(overlap.to_owned()))?;
+    if overlap_tokens > tokens * MAX_OVERLAP_QUARTERS / 4 {
+        return Err(Problem::OverlapRange { overlap: overlap_tokens, size: tokens });
+    }
+    Ok(ChunkSize { tokens, overlap_tokens })
+}
+
+fn parse_min(value: &str, size: usize) -> Result<usize, Problem> {
+    value.trim().parse().ok().filter(|min| *min <= size).ok_or_else(|| Problem::Value {
+        key: "min",
+        value: value.to_owned(),
+        valid: "it is a number of tokens from 0 to SIZE",
+    })
+}
+
+fn parse_context(value: &str) -> Result<ContextStyle, Problem> {
+    [ContextStyle::None, ContextStyle::Title, ContextStyle::Headings]
+        .into_iter()
+        .find(|context| context_name(*context) == value.trim())
+        .ok_or_else(|| Problem::Value {
+            key: "context",
+            value: value.to_owned(),
+            valid: "it is none, title or headings",
+        })
+}
+
+fn parse_tokenizer(value: &str) -> Result<TokenizerChoice, Problem> {
+    match value.trim() {
+        "encoder" => Ok(TokenizerChoice::Encoder),
+        "cl100k" => Ok(TokenizerChoice::Cl100k),
+        _ => Err(Problem::Value {
+            key: "tokenizer",
+            value: value.to_owned(),
+            valid: "it is encoder or cl100k",
+        }),
+    }
+}
+
+fn parse_separators(value: &str) -> Result<Vec<String>, Problem> {
+    split_escaped(value, '|')
+        .into_iter()
+        .map(|part| {
+            unescape(part).ok_or_else(|| Problem::Value {
+                key: "separators",
+                value: part.to_owned(),
+                valid: r"escapes are \n, \t, \\, \| and \,",
+            })
+        })
+        .collect()
+}
+
+/// The parts of `text` between delimiters that no backslash precedes.
+fn split_escaped(text: &str, delimiter: char) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        if c == delimiter && !escaped {
+            parts.push(&text[start..at]);
+            start = at + c.len_utf8();
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+fn unescape(text: &str) -> Option<String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        plain.push(match c {
+            '\\' => match chars.next()? {
+                'n' => '\n',
+                't' => '\t',
+                c @ ('\\' | '|' | ',') => c,
+                _ => return None,
+            },
+            c => c,
+        });
+    }
+    Some(plain)
+}
