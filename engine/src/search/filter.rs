@@ -1,6 +1,9 @@
 //! Filters over a document's typed fields.
 
 use crate::document::FieldValue;
+use crate::lexical::LexicalError;
+
+pub use super::filter_syntax::FilterSyntaxError;
 
 /// Which documents may be found, by their metadata.
 ///
@@ -55,4 +58,45 @@ pub enum Bound {
     Included(FieldValue),
     /// The value itself is outside.
     Excluded(FieldValue),
+}
+
+/// A filter that cannot be applied. Mend it and search again; only
+/// [`FilterError::Lexical`] is about the index.
+#[derive(Debug, thiserror::Error)]
+pub enum FilterError {
+    /// The bounds of a range have different types.
+    #[error(
+        "the bounds of field {field:?} have different types; give both as numbers, dates or text"
+    )]
+    MixedBounds {
+        /// Which field.
+        field: String,
+    },
+    /// A bound or value has no place in an order: a list, NaN, infinity.
+    #[error(
+        "field {field:?} cannot be compared with {value:?}; use a finite number, a date, text, true or false"
+    )]
+    NotComparable {
+        /// Which field.
+        field: String,
+        /// What was given.
+        value: FieldValue,
+    },
+    /// Parts nested too deep.
+    #[error("the filter is nested {depth} deep; at most {limit} are allowed")]
+    TooDeep {
+        /// Where counting stopped.
+        depth: usize,
+        /// How deep it may be.
+        limit: usize,
+    },
+    /// The index could not be read.
+    #[error(transparent)]
+    Lexical(#[from] LexicalError),
+}
+
+impl Filter {
+    /// How deep [`Filter::All`], [`Filter::Any`] and [`Filter::Not`] may be
+    /// nested: far above what anyone writes, far below the end of a stack.
+    pub const MAX_DEPTH: usize = 64;
 }

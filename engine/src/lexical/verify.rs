@@ -1,0 +1,114 @@
+//! Checks the files of a commit before tantivy reads them.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use tantivy::Index;
+use tantivy::directory::error::OpenReadError;
+use tantivy::index::{IndexMeta, SegmentComponent, SegmentMeta};
+
+use super::error::LexicalError;
+use super::snapshot::OpenFailure;
+use crate::segment_file::Verify;
+
+/// Checks each file once, however many generations name it.
+pub(super) struct Verifier {
+    verify: Verify,
+    checked: Mutex<HashSet<PathBuf>>,
+}
+
+impl Verifier {
+    pub(super) fn new(verify: Verify) -> Self {
+        Self { verify, checked: Mutex::default() }
+    }
+
+    /// Compares the checksum of every file not seen before; lazily, or above
+    /// [`Verify::AUTO_LIMIT_BYTES`], only looks whether they are there and end
+    /// in a footer.
+    pub(super) fn check(
+        &self,
+        index: &Index,
+        dir: &Path,
+        metas: &IndexMeta,
+    ) -> Result<(), OpenFailure> {
+        let files: Vec<PathBuf> = metas.segments.iter().flat_map(files).collect();
+        let full = match self.verify {
+            Verify::Full => true,
+            Verify::Lazy => false,
+            Verify::Auto => total_bytes(dir, &files)? <= Verify::AUTO_LIMIT_BYTES,
+        };
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        for file in &files {
+            if checked.contains(file) {
+                continue;
+            }
+            if full {
+                let is_whole = index
+                    .directory()
+                    .validate_checksum(file)
+                    .map_err(|error| failure(dir, error))?;
+                if !is_whole {
+                    let damaged =
+                        LexicalError::damaged(&dir.join(file), "its checksum does not match");
+                    return Err(OpenFailure::Other(damaged));
+                }
+            }
+            tantivy::Directory::open_read(index.directory(), file)
+                .map_err(|error| failure(dir, error))?;
+        }
+        // Only the current generation's: the set must not grow with the commits.
+        *checked = files.into_iter().collect();
+        Ok(())
+    }
+}
+
+/// Bytes of the commit's files and of the commit itself.
+pub(super) fn len_bytes(dir: &Path, metas: &IndexMeta) -> Result<u64, LexicalError> {
+    let mut paths: Vec<PathBuf> = metas.segments.iter().flat_map(files).collect();
+    paths.push(PathBuf::from(super::META));
+    total_bytes(dir, &paths).map_err(|failure| match failure {
+        OpenFailure::Vanished(error) | OpenFailure::Other(error) => error,
+    })
+}
+
+fn total_bytes(dir: &Path, files: &[PathBuf]) -> Result<u64, OpenFailure> {
+    let mut total = 0;
+    for file in files {
+        let path = dir.join(file);
+        match std::fs::metadata(&path) {
+            Ok(metadata) => total += metadata.len(),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => {
+                return Err(OpenFailure::Vanished(LexicalError::damaged(&path, "it is missing")));
+            }
+            Err(source) => return Err(OpenFailure::Other(LexicalError::io(&path, source))),
+        }
+    }
+    Ok(total)
+}
+
+/// The files a segment must have.
+fn files(meta: &SegmentMeta) -> Vec<PathBuf> {
+    let mut components = vec![
+        SegmentComponent::Postings,
+        SegmentComponent::Positions,
+        SegmentComponent::FastFields,
+        SegmentComponent::FieldNorms,
+        SegmentComponent::Terms,
+        SegmentComponent::Store,
+    ];
+    if meta.has_deletes() {
+        components.push(SegmentComponent::Delete);
+    }
+    components.into_iter().map(|component| meta.relative_path(component)).collect()
+}
+
+fn failure(dir: &Path, error: OpenReadError) -> OpenFailure {
+    match error {
+        OpenReadError::FileDoesNotExist(_) => {
+            OpenFailure::Vanished(LexicalError::from_read(dir, error))
+        }
+        other => OpenFailure::Other(LexicalError::from_read(dir, other)),
+    }
+}

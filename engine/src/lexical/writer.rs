@@ -1,0 +1,172 @@
+//! Adds and deletes rows, commits, merges.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tantivy::indexer::{IndexWriterOptions, NoMergePolicy};
+use tantivy::schema::TantivyDocument;
+use tantivy::{Index, IndexWriter};
+
+use super::error::LexicalError;
+use super::field_key;
+use super::schema::{Fields, TextField};
+use super::snapshot::id_term;
+use crate::document::{ChunkOrd, DocumentId, FieldValue};
+
+/// The least memory tantivy gives a thread.
+const MIN_THREAD_BYTES: usize = 15_000_000;
+/// The most.
+const MAX_THREAD_BYTES: usize = 4_000_000_000;
+
+/// A chunk to be indexed.
+pub(crate) struct LexicalRow<'a> {
+    /// Its number; the caller sees to it that none is used twice.
+    pub(crate) ord: ChunkOrd,
+    /// Its document.
+    pub(crate) document: &'a DocumentId,
+    /// The document's title.
+    pub(crate) title: &'a str,
+    /// The headings above it, outermost first.
+    pub(crate) headings: &'a [String],
+    /// Its text.
+    pub(crate) body: &'a str,
+    /// The document's metadata. `id` and `title` are reserved for the document's
+    /// own and ignored here.
+    pub(crate) fields: &'a BTreeMap<String, FieldValue>,
+}
+
+/// The only writer of an index. Nothing it does is seen before
+/// [`LexicalWriter::commit`].
+pub(crate) struct LexicalWriter {
+    dir: PathBuf,
+    fields: Fields,
+    /// `None` once it has failed in a way it cannot be used after.
+    inner: Option<IndexWriter>,
+}
+
+impl LexicalWriter {
+    /// Takes the writer lock.
+    ///
+    /// # Arguments
+    /// * `memory_bytes` - for rows not yet written, all threads together; raised
+    ///   to what one thread needs.
+    /// * `threads` - at most; fewer where the memory does not reach.
+    pub(super) fn open(
+        index: &Index,
+        dir: &Path,
+        fields: Fields,
+        memory_bytes: usize,
+        threads: usize,
+    ) -> Result<Self, LexicalError> {
+        let threads = threads.min(memory_bytes / MIN_THREAD_BYTES).max(1);
+        let options = IndexWriterOptions::builder()
+            .num_worker_threads(threads)
+            .memory_budget_per_thread(
+                (memory_bytes / threads).clamp(MIN_THREAD_BYTES, MAX_THREAD_BYTES),
+            )
+            .build();
+        let failed = |error| LexicalError::from_tantivy(dir, error);
+        let inner: IndexWriter = index.writer_with_options(options).map_err(failed)?;
+        inner.set_merge_policy(Box::new(NoMergePolicy));
+        // What a crashed writer left behind and no commit names.
+        inner.garbage_collect_files().wait().map_err(failed)?;
+        Ok(Self { dir: dir.to_owned(), fields, inner: Some(inner) })
+    }
+
+    /// Adds a chunk. Analysis runs in the writer's threads.
+    pub(crate) fn add(&mut self, row: &LexicalRow<'_>) -> Result<(), LexicalError> {
+        let LexicalRow { ord, document, title, headings, body, fields } = *row;
+        let mut doc = TantivyDocument::new();
+        let text = |field| self.fields.text(field);
+        doc.add_u64(self.fields.ord, u64::from(ord.0));
+        doc.add_text(text(TextField::Title), title);
+        doc.add_text(text(TextField::Body), body);
+        for heading in headings {
+            doc.add_text(text(TextField::Headings), heading);
+            doc.add_text(text(TextField::Spellings), heading);
+        }
+        for field in [TextField::Identifiers, TextField::Spellings] {
+            doc.add_text(text(field), title);
+            doc.add_text(text(field), body);
+        }
+        doc.add_bytes(self.fields.keys, &field_key::text_key(field_key::ID, document.as_str()));
+        doc.add_bytes(self.fields.keys, &field_key::text_key(field_key::TITLE, title));
+        for (name, value) in fields {
+            if name != field_key::ID && name != field_key::TITLE {
+                field_key::for_each_key(name, value, &mut |key| {
+                    doc.add_bytes(self.fields.keys, &key)
+                });
+            }
+        }
+        let added = self.inner()?.add_document(doc);
+        added.map(drop).map_err(|error| self.failed(error))
+    }
+
+    /// Deletes a document's chunks, those added before in this transaction
+    /// included; chunks added later stay.
+    pub(crate) fn delete(&mut self, document: &DocumentId) -> Result<(), LexicalError> {
+        let term = id_term(&self.fields, document);
+        self.inner()?.delete_term(term);
+        Ok(())
+    }
+
+    /// Makes everything since the last commit visible and durable, with
+    /// `payload`: the commit point of the whole index. When it returns, the
+    /// rename of the commit file is on the disk.
+    ///
+    /// After an error either the old commit stands or, if the disk failed
+    /// between rename and sync, the new one: roll back, then read the payload.
+    pub(crate) fn commit(&mut self, payload: &str) -> Result<(), LexicalError> {
+        fail::fail_point!("lexical-commit-before");
+        let inner = self.inner()?;
+        let committed = inner.prepare_commit().and_then(|mut prepared| {
+            prepared.set_payload(payload);
+            prepared.commit()
+        });
+        committed.map_err(|error| self.failed(error))?;
+        fail::fail_point!("lexical-commit-after");
+        Ok(())
+    }
+
+    /// Merges all committed segments into one and drops deleted rows for good.
+    /// A commit of its own with the same payload; rows added since the last
+    /// commit are not part of it.
+    pub(crate) fn merge(&mut self) -> Result<(), LexicalError> {
+        let inner = self.inner()?;
+        let metas = inner.index().searchable_segment_metas().map_err(|error| self.failed(error))?;
+        if metas.len() < 2 && metas.iter().all(|meta| !meta.has_deletes()) {
+            return Ok(());
+        }
+        let ids: Vec<_> = metas.iter().map(tantivy::index::SegmentMeta::id).collect();
+        let merged = self.inner()?.merge(&ids).wait();
+        merged.map(drop).map_err(|error| self.failed(error))
+    }
+
+    /// Forgets everything since the last commit.
+    ///
+    /// # Errors
+    /// If even that fails the writer is closed and holds the lock no more.
+    pub(crate) fn rollback(&mut self) -> Result<(), LexicalError> {
+        let rolled_back = self.inner()?.rollback();
+        rolled_back.map(drop).map_err(|error| {
+            // tantivy has given its lock away by now and would panic on the
+            // next attempt.
+            self.inner = None;
+            self.failed(error)
+        })
+    }
+
+    /// Number of committed segments.
+    pub(crate) fn segment_count(&mut self) -> Result<usize, LexicalError> {
+        let ids = self.inner()?.index().searchable_segment_ids();
+        ids.map(|ids| ids.len()).map_err(|error| self.failed(error))
+    }
+
+    fn inner(&mut self) -> Result<&mut IndexWriter, LexicalError> {
+        self.inner.as_mut().ok_or_else(|| LexicalError::Closed { path: self.dir.clone() })
+    }
+
+    fn failed(&self, error: tantivy::TantivyError) -> LexicalError {
+        LexicalError::from_tantivy(&self.dir, error)
+    }
+}
