@@ -1,1 +1,5 @@
-//! Placeholder.
+//! From files to an index: sources, formats, chunkers and the pipeline.
+
+pub mod chunk;
+pub mod formats;
+pub mod source;
