@@ -168,14 +168,18 @@ impl Folder {
         self.write_manifest()
     }
 
-    /// Replaces the manifest at one stroke.
+    /// Replaces the manifest at one stroke. For holders of the lock: the new one
+    /// has a fixed name until it is whole.
     fn write_manifest(&self) -> Result<(), ModelError> {
         let path = self.path.join(MANIFEST);
-        let wrap = || ModelError::io("write", &path);
-        let mut file = tempfile::NamedTempFile::new_in(&self.path).map_err(wrap())?;
-        file.write_all(&self.manifest.to_json()).map_err(wrap())?;
-        file.as_file().sync_all().map_err(wrap())?;
-        file.persist(&path).map_err(|error| wrap()(error.error))?;
+        let partial = self.path.join(format!(".{MANIFEST}.partial"));
+        let write = || {
+            let mut file = File::create(&partial)?;
+            file.write_all(&self.manifest.to_json())?;
+            file.sync_all()?;
+            fs::rename(&partial, &path)
+        };
+        write().map_err(ModelError::io("write", &path))?;
         sync_directory(&self.path)
     }
 

@@ -9,6 +9,8 @@ mod onnx;
 mod pooling;
 mod tokenize;
 
+use std::error::Error;
+use std::fmt;
 use std::path::PathBuf;
 
 pub use hash::HashEncoder;
@@ -32,6 +34,15 @@ pub enum Precision {
     Fp32,
     /// 8-bit weights, one scale per output channel; activations quantised at run time.
     Int8,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fp32 => "fp32",
+            Self::Int8 => "int8",
+        })
+    }
 }
 
 /// Everything needed to run an encoder whose files are already there.
@@ -88,7 +99,7 @@ impl Embeddings {
     /// when a row's norm differs from 1 by more than
     /// [`Embeddings::NORM_TOLERANCE`].
     pub fn new(values: Vec<f32>, dim: usize) -> Result<Self, EncodeError> {
-        if dim == 0 || values.len() % dim != 0 {
+        if dim == 0 || !values.len().is_multiple_of(dim) {
             return Err(EncodeError::Shape { values: values.len(), dim });
         }
         for (index, row) in values.chunks_exact(dim).enumerate() {
@@ -162,40 +173,64 @@ pub trait Encoder: Send + Sync {
     fn encode(&self, texts: &[&str], role: TextRole) -> Result<Embeddings, EncodeError>;
 }
 
+/// What a library under the encoder said; its own error types would tie every
+/// caller to its version.
+type Cause = Box<dyn Error + Send + Sync>;
+
 /// Why texts could not be encoded.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     /// The runtime library could not be loaded. Pull it again.
-    #[error("cannot load ONNX Runtime from {}: {reason}; `trovato models pull` fetches it again", path.display())]
+    #[error("cannot load ONNX Runtime from {}: {source}; `trovato models pull` fetches it again", path.display())]
     Runtime {
         /// The library.
         path: PathBuf,
         /// What the loader said.
-        reason: String,
+        #[source]
+        source: Cause,
+    },
+    /// A process can load one runtime only. Use the one that is loaded.
+    #[error("ONNX Runtime is loaded from {} and cannot be loaded from {} too", loaded.display(), asked.display())]
+    RuntimeConflict {
+        /// The library in use.
+        loaded: PathBuf,
+        /// The one asked for.
+        asked: PathBuf,
     },
     /// The model's files could not be loaded. Verify or pull the model again.
-    #[error("cannot load {}: {reason}; `trovato models verify` tells whether the file is whole", path.display())]
+    #[error("cannot load {}: {source}; `trovato models verify` tells whether the file is whole", path.display())]
     Load {
         /// The file.
         path: PathBuf,
         /// What the loader said.
+        #[source]
+        source: Cause,
+    },
+    /// The graph is no text encoder, or pools otherwise than its card says.
+    #[error("{} cannot be used as a text encoder: {reason}", path.display())]
+    UnsuitableGraph {
+        /// The graph.
+        path: PathBuf,
+        /// What it has or lacks.
         reason: String,
     },
     /// The tokenizer refused a text. Drop that text and call again.
-    #[error("text {index} could not be tokenised: {reason}")]
+    #[error("text {index} could not be tokenised: {source}")]
     Tokenize {
         /// Its position in the call.
         index: usize,
         /// What the tokenizer said.
-        reason: String,
+        #[source]
+        source: Cause,
     },
     /// The runtime failed on a text.
-    #[error("the model failed on text {index}: {reason}")]
+    #[error("the model failed on text {index}: {source}")]
     Run {
         /// Its position in the call.
         index: usize,
         /// What the runtime said.
-        reason: String,
+        #[source]
+        source: Cause,
     },
     /// A vector held NaN or infinity: the model file or its precision is at fault.
     #[error(

@@ -1,0 +1,169 @@
+//! Texts to token ids: a `tokenizer.json` with its own limits put aside.
+//!
+//! The file of all-MiniLM-L6-v2 truncates and pads to 128 tokens although the
+//! model reads 256; both settings are replaced by the encoder's limit.
+
+use std::path::Path;
+
+use tokenizers::{Tokenizer, TruncationParams};
+
+/// A tokenizer that cuts at a model's limit and says when it did.
+#[derive(Debug)]
+pub(super) struct TextTokenizer {
+    tokenizer: Tokenizer,
+    max_tokens: usize,
+}
+
+/// A text's token ids, special tokens included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TokenIds {
+    pub(super) ids: Vec<i64>,
+    pub(super) cut: Cut,
+}
+
+/// Whether a text fitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    Whole,
+    Truncated,
+}
+
+/// Bytes of text given to the tokenizer at first, for each token it may
+/// return. English has about 4.5 bytes a token; twice that makes one attempt
+/// suffice nearly always.
+const BYTES_PER_TOKEN: usize = 9;
+
+impl TextTokenizer {
+    /// Loads a `tokenizer.json`.
+    pub(super) fn load(path: &Path, max_tokens: usize) -> tokenizers::Result<Self> {
+        Self::new(Tokenizer::from_file(path)?, max_tokens)
+    }
+
+    fn new(mut tokenizer: Tokenizer, max_tokens: usize) -> tokenizers::Result<Self> {
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None)?;
+        // Checked here, since the library subtracts without looking.
+        let specials = tokenizer.encode_fast("", true)?.len();
+        if max_tokens <= specials {
+            let reason =
+                format!("{max_tokens} tokens leave no room beside {specials} special ones");
+            return Err(reason.into());
+        }
+        let truncation = TruncationParams { max_length: max_tokens, ..TruncationParams::default() };
+        tokenizer.with_truncation(Some(truncation))?;
+        Ok(Self { tokenizer, max_tokens })
+    }
+
+    /// The ids of `prefix` and `text`, at most the limit of them.
+    ///
+    /// A long text is not read whole to keep its first 256 tokens: its start,
+    /// up to a white space, is tokenised, and more of it while that gives too
+    /// few tokens. Words never join across white space in the tokenizers of
+    /// encoders, so the ids are those of the whole text. A text without white
+    /// space is read whole.
+    pub(super) fn encode(&self, prefix: &str, text: &str) -> tokenizers::Result<TokenIds> {
+        let mut bytes = self.max_tokens.saturating_mul(BYTES_PER_TOKEN);
+        loop {
+            let start = start_of(text, bytes);
+            let joined = (!prefix.is_empty()).then(|| format!("{prefix}{start}"));
+            let encoding = self.tokenizer.encode_fast(joined.as_deref().unwrap_or(start), true)?;
+            let truncated = !encoding.get_overflowing().is_empty();
+            if truncated || start.len() == text.len() {
+                let ids = encoding.get_ids().iter().map(|&id| i64::from(id)).collect();
+                let cut = if truncated { Cut::Truncated } else { Cut::Whole };
+                return Ok(TokenIds { ids, cut });
+            }
+            bytes = bytes.saturating_mul(4);
+        }
+    }
+}
+
+/// The text up to the first white space at or after `bytes`.
+fn start_of(text: &str, bytes: usize) -> &str {
+    let from = (bytes..text.len()).find(|&at| text.is_char_boundary(at));
+    let end = from.and_then(|from| Some(from + text[from..].find(char::is_whitespace)?));
+    end.map_or(text, |end| &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tokenizers::models::wordpiece::WordPiece;
+    use tokenizers::normalizers::BertNormalizer;
+    use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+    use tokenizers::processors::bert::BertProcessing;
+    use tokenizers::{PaddingParams, PaddingStrategy};
+
+    use super::*;
+
+    /// BERT's tokenizer over single letters, with the limits that the default
+    /// model's file carries.
+    fn bert() -> Tokenizer {
+        let letters = ('a'..='z').flat_map(|c| [c.to_string(), format!("##{c}")]);
+        let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"].map(str::to_owned);
+        let vocabulary: Vec<(String, u32)> = words.into_iter().chain(letters).zip(0..).collect();
+        let vocabulary: [_; 4 + 2 * 26] = vocabulary.try_into().unwrap();
+        let model = WordPiece::builder().vocab(vocabulary).unk_token("[UNK]".into()).build();
+        let mut tokenizer = Tokenizer::new(model.unwrap());
+        tokenizer.with_normalizer(Some(BertNormalizer::default()));
+        tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
+        let ends = [("[SEP]".to_owned(), 3), ("[CLS]".to_owned(), 2)];
+        let [sep, cls] = ends;
+        tokenizer.with_post_processor(Some(BertProcessing::new(sep, cls)));
+        let truncation = TruncationParams { max_length: 5, ..TruncationParams::default() };
+        tokenizer.with_truncation(Some(truncation)).unwrap();
+        let strategy = PaddingStrategy::Fixed(5);
+        tokenizer.with_padding(Some(PaddingParams { strategy, ..PaddingParams::default() }));
+        tokenizer
+    }
+
+    #[test]
+    fn the_files_own_limits_are_put_aside() {
+        let tokenizer = TextTokenizer::new(bert(), 8).unwrap();
+        let short = tokenizer.encode("", "ab").unwrap();
+        assert_eq!(short, TokenIds { ids: vec![2, 4, 7, 3], cut: Cut::Whole });
+        let whole = tokenizer.encode("", "abcdef").unwrap();
+        assert_eq!((whole.ids.len(), whole.cut), (8, Cut::Whole));
+        let cut = tokenizer.encode("", "abcdefg").unwrap();
+        assert_eq!((cut.ids.len(), cut.cut), (8, Cut::Truncated));
+        assert_eq!(cut.ids.last(), Some(&3));
+    }
+
+    #[test]
+    fn the_prefix_counts_and_comes_first() {
+        let tokenizer = TextTokenizer::new(bert(), 8).unwrap();
+        let prefixed = tokenizer.encode("a ", "b").unwrap();
+        assert_eq!(prefixed, tokenizer.encode("", "a b").unwrap());
+    }
+
+    #[test]
+    fn a_limit_without_room_is_refused() {
+        assert!(TextTokenizer::new(bert(), 2).is_err());
+        assert!(TextTokenizer::new(bert(), 3).is_ok());
+    }
+
+    #[test]
+    fn a_long_tail_of_white_space_is_no_truncation() {
+        let tokenizer = TextTokenizer::new(bert(), 8).unwrap();
+        let text = format!("abc{}", " ".repeat(10_000));
+        assert_eq!(tokenizer.encode("", &text).unwrap().cut, Cut::Whole);
+        let text = format!("{text}defg");
+        assert_eq!(tokenizer.encode("", &text).unwrap().cut, Cut::Truncated);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_long_text_gives_the_ids_of_the_whole(
+            words in prop::collection::vec("[a-cé世\u{301},.]{0,9}[ \n\u{3000}\u{a0}]?", 0..120),
+        ) {
+            let text = words.concat();
+            let ours = TextTokenizer::new(bert(), 16).unwrap();
+            let whole = ours.tokenizer.encode_fast(text.as_str(), true).unwrap();
+            let expected: Vec<i64> = whole.get_ids().iter().map(|&id| id.into()).collect();
+            let found = ours.encode("", &text).unwrap();
+            prop_assert_eq!(found.ids, expected);
+            prop_assert_eq!(found.cut == Cut::Truncated, !whole.get_overflowing().is_empty());
+        }
+    }
+}
