@@ -30,9 +30,9 @@ const LINKS: u32 = 7;
 const LAYER_ROWS: u32 = 8;
 const LAYER_LINKS: u32 = 9;
 
-/// Nodes a walk compares with the query per node it keeps, when all are
-/// allowed: measured 9 to 13 among 20,000 rows and 12 to 17 among 100,000, at
-/// `ef` from 60 to 800; below that, up to 22.
+/// Nodes a walk compares with the query per node it keeps, when all are allowed:
+/// measured 8 to 12 among 20,000 rows at `ef` from 60 to 800, up to 21 below;
+/// taken a little higher because it grows with the segment.
 const COMPARED_PER_KEPT: f64 = 15.0;
 
 /// The cost of scoring a row in a scan, in comparisons of a walk, which read a
