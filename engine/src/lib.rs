@@ -1,26 +1,85 @@
-//! The search core of Trovato.
-// Interim, until every module is there.
-#![allow(dead_code)]
+//! The search core of Trovato: index, BM25, vectors, fusion, explanations.
+//!
+//! Synchronous, no network, no command line, no knowledge of file formats: it
+//! is given documents with their chunks and vectors, and paths to model files.
+//! An [`Index`] is a folder; an [`IndexWriter`] changes it in commits; a
+//! [`Searcher`] is an immutable view of one commit.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use std::sync::Arc;
+//!
+//! use engine::{
+//!     Chunk, Document, DocumentId, Encoder, EncoderIdentity, HashEncoder, Index, Manifest,
+//!     SearchRequest, Signature, Span, TextRole, WriterOptions,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let encoder: Arc<dyn Encoder> = Arc::new(HashEncoder::new(64, 256));
+//! let identity = EncoderIdentity {
+//!     name: encoder.name().to_owned(),
+//!     fingerprint: encoder.fingerprint().to_owned(),
+//!     dim: encoder.dim(),
+//! };
+//! let dir = tempfile::tempdir()?;
+//! let index =
+//!     Index::create(dir.path(), Manifest::new(identity, "whole"), Some(Arc::clone(&encoder)))?;
+//!
+//! let text = "A reference borrows a value without owning it.";
+//! let document = Document {
+//!     id: DocumentId::new("book/references")?,
+//!     title: "References".to_owned(),
+//!     text: text.to_owned(),
+//!     blocks: Vec::new(),
+//!     fields: BTreeMap::new(),
+//! };
+//! let chunk = Chunk::plain(Span::new(0, text.len()));
+//! let vectors = encoder.encode(&[text], TextRole::Passage)?;
+//!
+//! let mut writer = index.writer(WriterOptions::default())?;
+//! writer.upsert(&document, Signature([0; 32]), &[chunk], &vectors)?;
+//! writer.commit()?;
+//! index.refresh()?;
+//!
+//! let outcome = index.searcher().search(&SearchRequest::new("borrow a value"))?;
+//! assert_eq!(outcome.hits[0].document.as_str(), "book/references");
+//! assert_eq!(outcome.hits[0].text, text);
+//! # Ok(())
+//! # }
+//! ```
 
+mod dense;
 mod document;
 mod encoder;
 mod error;
 pub mod fusion;
+mod index;
+mod lexical;
 mod ord_set;
 mod ranked_list;
-/// Searching.
-pub mod search {
-    pub mod explain;
-    pub mod filter;
-}
+mod search;
 mod segment_file;
+mod store;
 
+pub use dense::{DenseError, GraphParams, VectorSearch};
 pub use document::{Block, BlockKind, Chunk, ChunkOrd, Document, DocumentId, FieldValue, Span};
 pub use encoder::{
     Embeddings, EncodeError, Encoder, EncoderSpec, HashEncoder, OnnxEncoder, Pooling, Precision,
     TextRole,
 };
 pub use error::{DocumentError, SegmentError};
+pub use fusion::Fusion;
+pub use index::{
+    CommitSummary, EncoderIdentity, Index, IndexError, IndexInfo, IndexWriter, Manifest,
+    OpenOptions, RootRecord, WriterOptions,
+};
+pub use lexical::{Bm25, FieldWeight, FieldWeights, Language, LexicalError, LexicalOptions, Typos, UnknownLanguage};
 pub use ord_set::OrdSet;
 pub use ranked_list::{RankedList, ScoredChunk};
+pub use search::{
+    Degradation, Detail, Explanation, Hit, LegPlace, NearDuplicates, Operation, Schedule,
+    ScoreKind, SearchError, SearchOutcome, SearchPlan, SearchRequest, Searcher, Stage,
+    StageTimings, Strategy, WhyNot, filter,
+};
 pub use segment_file::Verify;
+pub use store::{Signature, StoredChunk, StoredDocument};

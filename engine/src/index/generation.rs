@@ -1,0 +1,167 @@
+//! One generation: an immutable, consistent view of all files of a commit.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::commit::CommitRecord;
+use super::files;
+use super::manifest::Manifest;
+use crate::dense::{VectorIndex, VectorSegment};
+use super::error::IndexError;
+use crate::error::SegmentError;
+use crate::lexical::{LexicalIndex, LexicalSnapshot};
+use crate::ord_set::OrdSet;
+use crate::store::{TextSegment, TextStore};
+
+/// How often opening is retried when commits overtake it.
+const MAX_ATTEMPTS: usize = 20;
+
+/// Everything a search reads.
+pub(crate) struct Generation {
+    record: CommitRecord,
+    pub(crate) lexical: LexicalSnapshot,
+    pub(crate) vectors: VectorIndex,
+    pub(crate) texts: TextStore,
+    /// Chunks that exist: the one truth, from the lexical index.
+    pub(crate) alive: OrdSet,
+}
+
+/// Open segment files by name, shared by successive generations.
+#[derive(Default)]
+pub(super) struct OpenSegments {
+    vectors: HashMap<String, Arc<VectorSegment>>,
+    texts: HashMap<String, Arc<TextSegment>>,
+}
+
+/// Whether sections are compared with their checksums when a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Checksums {
+    Compare,
+    Skip,
+}
+
+impl OpenSegments {
+    fn open(
+        &mut self,
+        dir: &Path,
+        record: &CommitRecord,
+        dim: usize,
+        checksums: Checksums,
+    ) -> Result<(), IndexError> {
+        for name in &record.vectors {
+            if !self.vectors.contains_key(name) {
+                let segment = VectorSegment::open(&files::segment_path(dir, name), dim)?;
+                if checksums == Checksums::Compare {
+                    segment.verify()?;
+                }
+                self.vectors.insert(name.clone(), Arc::new(segment));
+            }
+        }
+        for name in &record.texts {
+            if !self.texts.contains_key(name) {
+                let segment = TextSegment::open(&files::segment_path(dir, name))?;
+                if checksums == Checksums::Compare {
+                    segment.verify()?;
+                }
+                self.texts.insert(name.clone(), Arc::new(segment));
+            }
+        }
+        let named = record.files();
+        self.vectors.retain(|name, _| named.contains(name));
+        self.texts.retain(|name, _| named.contains(name));
+        Ok(())
+    }
+}
+
+impl Generation {
+    /// Opens the newest commit: loads the metas, opens what they name, loads
+    /// the metas again, and starts over until both readings agree.
+    pub(super) fn load(
+        dir: &Path,
+        manifest: &Manifest,
+        lexical: &LexicalIndex,
+        segments: &mut OpenSegments,
+        checksums: Checksums,
+    ) -> Result<Self, IndexError> {
+        let mut failure = None;
+        for _ in 0..MAX_ATTEMPTS {
+            let snapshot = lexical.snapshot()?;
+            let record = read_record(dir, snapshot.payload())?;
+            let opened = segments.open(dir, &record, manifest.encoder.dim, checksums);
+            if LexicalIndex::payload(&dir.join(files::LEXICAL_DIR))? != snapshot.payload() {
+                failure = opened.err();
+                continue;
+            }
+            opened?;
+            return Self::assemble(dir, manifest, record, snapshot, segments);
+        }
+        Err(failure.unwrap_or(IndexError::Busy { dir: dir.to_owned(), attempts: MAX_ATTEMPTS }))
+    }
+
+    fn assemble(
+        dir: &Path,
+        manifest: &Manifest,
+        record: CommitRecord,
+        lexical: LexicalSnapshot,
+        segments: &OpenSegments,
+    ) -> Result<Self, IndexError> {
+        let alive = lexical.alive(record.next_ord)?;
+        let pick = |names: &[String]| names.iter().map(|name| segments.texts[name].clone()).collect();
+        let texts = TextStore::new(pick(&record.texts), &alive);
+        let vectors: Vec<_> =
+            record.vectors.iter().map(|name| segments.vectors[name].clone()).collect();
+        check_agreement(dir, &alive, &texts, &vectors)?;
+        let vectors = VectorIndex::new(manifest.encoder.dim, vectors);
+        Ok(Self { record, lexical, vectors, texts, alive })
+    }
+
+    pub(super) fn record(&self) -> &CommitRecord {
+        &self.record
+    }
+
+    /// The commit's number.
+    pub(crate) fn number(&self) -> u64 {
+        self.record.generation
+    }
+}
+
+pub(super) fn read_record(dir: &Path, payload: &str) -> Result<CommitRecord, IndexError> {
+    CommitRecord::from_payload(payload).map_err(|error| {
+        let path = dir.join(files::LEXICAL_DIR).join("meta.json");
+        SegmentError::damaged(&path, format!("the commit record does not decode: {error}")).into()
+    })
+}
+
+/// The legs must agree on what exists: every live chunk has a text and a
+/// vector. One pass over the chunk numbers, about a nanosecond each.
+fn check_agreement(
+    dir: &Path,
+    alive: &OrdSet,
+    texts: &TextStore,
+    vectors: &[Arc<VectorSegment>],
+) -> Result<(), IndexError> {
+    let mut with_text = OrdSet::new(alive.capacity());
+    for range in texts.ranges() {
+        for ord in range {
+            with_text.insert(crate::document::ChunkOrd(ord));
+        }
+    }
+    let mut with_vector = OrdSet::new(alive.capacity());
+    for segment in vectors {
+        for &ord in segment.ords() {
+            with_vector.insert(crate::document::ChunkOrd(ord));
+        }
+    }
+    with_vector.intersect(alive);
+    if with_text != *alive || with_vector != *alive {
+        let what = format!(
+            "its parts disagree: {} chunks are searchable by words, {} have texts, {} vectors",
+            alive.len(),
+            with_text.len(),
+            with_vector.len()
+        );
+        return Err(SegmentError::damaged(dir, what).into());
+    }
+    Ok(())
+}

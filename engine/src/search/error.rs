@@ -1,0 +1,54 @@
+//! Why a search could not be answered.
+
+use super::filter::FilterError;
+use crate::dense::DenseError;
+use crate::encoder::EncodeError;
+use crate::error::SegmentError;
+use crate::lexical::LexicalError;
+
+/// Why a search could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// Nothing was asked.
+    #[error("the query is empty")]
+    EmptyQuery,
+    /// The query is longer than any question.
+    #[error("the query has {bytes} bytes; at most {limit} are allowed")]
+    QueryTooLong {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+    /// A parameter is out of range.
+    #[error("{name} is {value}; it must be from {min} to {max}")]
+    OutOfRange {
+        /// Which parameter.
+        name: &'static str,
+        /// Its value.
+        value: usize,
+        /// The least allowed.
+        min: usize,
+        /// The most allowed.
+        max: usize,
+    },
+    /// The index was opened without an encoder. Ask for a lexical search, or
+    /// open it with one.
+    #[error("the index was opened without an encoder; only lexical searches can be answered")]
+    NoEncoder,
+    /// The filter does not fit the fields.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// The query could not be encoded.
+    #[error("the query could not be encoded: {0}")]
+    Encode(#[from] EncodeError),
+    /// The lexical side failed.
+    #[error(transparent)]
+    Lexical(#[from] LexicalError),
+    /// The dense side failed.
+    #[error(transparent)]
+    Dense(#[from] DenseError),
+    /// A text could not be read.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+}

@@ -1,0 +1,134 @@
+//! What comes back: hits, timings, what was left out.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::explain::Explanation;
+use super::why_not::WhyNot;
+use crate::document::{ChunkOrd, DocumentId, FieldValue, Span};
+use crate::fusion::Fusion;
+
+/// What a hit's score is, so that a fused score is not mistaken for a
+/// similarity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ScoreKind {
+    /// BM25 summed over fields: not negative, without an upper bound.
+    Bm25,
+    /// Cosine of query and passage, in `[-1, 1]`.
+    Cosine,
+    /// The fusion's own scale; comparable within one result only.
+    Fused(Fusion),
+}
+
+impl fmt::Display for ScoreKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bm25 => f.write_str("bm25"),
+            Self::Cosine => f.write_str("cosine"),
+            Self::Fused(fusion) => write!(f, "{fusion}"),
+        }
+    }
+}
+
+/// A passage that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// The document it stands in.
+    pub document: DocumentId,
+    /// Its number in the index.
+    pub chunk: ChunkOrd,
+    /// Its bytes in the document's canonical text.
+    pub span: Span,
+    /// The document's title.
+    pub title: String,
+    /// Headings above it, outermost first.
+    pub headings: Vec<String>,
+    /// The passage: exactly the bytes of `span`.
+    pub text: String,
+    /// Higher is better; see [`SearchOutcome::score_kind`].
+    pub score: f64,
+    /// Where query words occur: spans into the canonical text, ascending,
+    /// disjoint, inside `span`.
+    pub highlights: Vec<Span>,
+    /// The document's metadata.
+    pub fields: BTreeMap<String, FieldValue>,
+    /// Exact duplicates of the document, which share its text.
+    pub duplicates: Vec<DocumentId>,
+    /// Passages that are nearly the same and rank lower.
+    pub similar: Vec<(DocumentId, ChunkOrd)>,
+    /// Where the score comes from, when asked for.
+    pub explanation: Option<Explanation>,
+}
+
+/// The stages of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Encoding the query.
+    Encode,
+    /// The dense leg.
+    Dense,
+    /// Reranking.
+    Rerank,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Encode => "encode",
+            Self::Dense => "dense",
+            Self::Rerank => "rerank",
+        })
+    }
+}
+
+/// A stage that was left out of a result, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Degradation {
+    /// Which stage.
+    pub stage: Stage,
+    /// What happened, for people.
+    pub reason: String,
+}
+
+/// Wall time of each stage, in milliseconds. Stages that ran in parallel add up
+/// to more than the total.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StageTimings {
+    /// Resolving the plan and parsing the query.
+    pub plan: f64,
+    /// Resolving the filter.
+    pub filter: f64,
+    /// Encoding the query.
+    pub encode: f64,
+    /// The lexical leg.
+    pub lexical: f64,
+    /// The dense leg.
+    pub dense: f64,
+    /// Fusing.
+    pub fusion: f64,
+    /// Reranking.
+    pub rerank: f64,
+    /// Reading texts, grouping, highlighting, explaining.
+    pub fetch: f64,
+    /// All of it.
+    pub total: f64,
+}
+
+/// The answer to a [`crate::SearchRequest`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchOutcome {
+    /// Best first; equal scores by ascending [`ChunkOrd`].
+    pub hits: Vec<Hit>,
+    /// What the hits' scores are.
+    pub score_kind: ScoreKind,
+    /// Generation of the index that was searched.
+    pub generation: u64,
+    /// Words of the query beyond the lexical limit, which were not searched.
+    pub n_dropped_terms: usize,
+    /// Where the time went.
+    pub timings_ms: StageTimings,
+    /// Stages left out; empty when everything asked for was done.
+    pub degraded: Vec<Degradation>,
+    /// The answer to [`crate::SearchRequest::why_not`].
+    pub why_not: Option<WhyNot>,
+}

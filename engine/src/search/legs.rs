@@ -1,0 +1,180 @@
+//! The legs: words and vectors, each to a ranking of its own.
+
+use std::sync::LazyLock;
+use std::time::Instant;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::hit::{Degradation, ScoreKind, Stage};
+use super::plan::{Schedule, SearchPlan};
+use super::request::Strategy;
+use super::{Lap, Searcher};
+use crate::dense::VectorSearch;
+use crate::encoder::{EncodeError, TextRole};
+use super::error::SearchError;
+use crate::lexical::LexicalQuery;
+use crate::ord_set::OrdSet;
+use crate::ranked_list::RankedList;
+
+/// The pool that searches share. Ingest has another, so that a bulk load cannot
+/// queue work in front of a query. `None` where threads cannot be started:
+/// everything then runs in the caller's.
+static SEARCH_POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
+    ThreadPoolBuilder::new().thread_name(|at| format!("search-{at}")).build().ok()
+});
+
+/// What the legs found; a leg that was not asked for is empty.
+#[derive(Debug, Default)]
+pub(super) struct Legs {
+    pub(super) lexical: RankedList,
+    pub(super) dense: RankedList,
+    /// The encoded query, unit length.
+    pub(super) vector: Option<Vec<f32>>,
+    pub(super) degraded: Vec<Degradation>,
+    lexical_ms: f64,
+    encode_ms: f64,
+    dense_ms: f64,
+}
+
+impl Legs {
+    /// Milliseconds of the lexical leg, of encoding, of the dense leg.
+    pub(super) fn times_ms(&self) -> (f64, f64, f64) {
+        (self.lexical_ms, self.encode_ms, self.dense_ms)
+    }
+
+    /// One ranking out of the legs.
+    pub(super) fn ranking(&self, plan: &SearchPlan) -> RankedList {
+        match plan.strategy {
+            Strategy::Lexical => self.lexical.clone(),
+            Strategy::Dense => self.dense.clone(),
+            Strategy::Hybrid { fusion } => fusion.fuse(&self.lexical, &self.dense),
+        }
+    }
+
+    pub(super) fn score_kind(&self, plan: &SearchPlan) -> ScoreKind {
+        match plan.strategy {
+            Strategy::Lexical => ScoreKind::Bm25,
+            Strategy::Dense => ScoreKind::Cosine,
+            Strategy::Hybrid { fusion } => ScoreKind::Fused(fusion),
+        }
+    }
+}
+
+/// The dense leg's part of [`Legs`].
+struct DenseLeg {
+    list: RankedList,
+    vector: Option<Vec<f32>>,
+    encode_ms: f64,
+    dense_ms: f64,
+    degraded: Option<Degradation>,
+}
+
+impl Searcher {
+    pub(super) fn run_legs(
+        &self,
+        plan: &SearchPlan,
+        vectors: VectorSearch,
+        query: &LexicalQuery,
+        allowed: &OrdSet,
+        started: Instant,
+    ) -> Result<Legs, SearchError> {
+        let lexical = || self.lexical_leg(plan, query, allowed);
+        let dense = || self.dense_leg(plan, vectors, query, allowed, started);
+        let (lexical, dense) = match (plan.strategy, plan.schedule, SEARCH_POOL.as_ref()) {
+            (Strategy::Lexical, ..) => (Some(lexical()?), None),
+            (Strategy::Dense, ..) => (None, Some(dense()?)),
+            (Strategy::Hybrid { .. }, Schedule::Parallel, Some(pool)) => {
+                // `in_place_scope` keeps the longer leg in this thread: only the
+                // lexical one is handed over.
+                let mut found = None;
+                let dense = pool.in_place_scope(|scope| {
+                    scope.spawn(|_| found = Some(lexical()));
+                    dense()
+                });
+                (found.transpose()?, Some(dense?))
+            }
+            (Strategy::Hybrid { .. }, ..) => (Some(lexical()?), Some(dense()?)),
+        };
+        let mut legs = Legs::default();
+        if let Some((list, ms)) = lexical {
+            (legs.lexical, legs.lexical_ms) = (list, ms);
+        }
+        if let Some(leg) = dense {
+            (legs.dense, legs.vector) = (leg.list, leg.vector);
+            (legs.encode_ms, legs.dense_ms) = (leg.encode_ms, leg.dense_ms);
+            legs.degraded.extend(leg.degraded);
+        }
+        Ok(legs)
+    }
+
+    fn lexical_leg(
+        &self,
+        plan: &SearchPlan,
+        query: &LexicalQuery,
+        allowed: &OrdSet,
+    ) -> Result<(RankedList, f64), SearchError> {
+        let mut clock = Lap::new();
+        // Deleted chunks are unknown to the lexical side; only a filter needs
+        // the set, and searching without one is faster.
+        let filter = (*allowed != self.generation.alive).then_some(allowed);
+        let list = self.generation.lexical.search(query, plan.depth, filter)?;
+        Ok((list, clock.lap()))
+    }
+
+    fn dense_leg(
+        &self,
+        plan: &SearchPlan,
+        vectors: VectorSearch,
+        query: &LexicalQuery,
+        allowed: &OrdSet,
+        started: Instant,
+    ) -> Result<DenseLeg, SearchError> {
+        let mut clock = Lap::new();
+        let mut leg = DenseLeg {
+            list: RankedList::default(),
+            vector: None,
+            encode_ms: 0.0,
+            dense_ms: 0.0,
+            degraded: None,
+        };
+        let hybrid = plan.fusion().is_some();
+        let late = |stage| {
+            plan.deadline.filter(|&deadline| hybrid && started.elapsed() >= deadline).map(|deadline| {
+                let reason = format!("the deadline of {} ms had passed", deadline.as_millis());
+                Degradation { stage, reason }
+            })
+        };
+        leg.degraded = late(Stage::Encode);
+        if leg.degraded.is_some() {
+            return Ok(leg);
+        }
+        let encoded = self.encode(query.plain_text());
+        leg.encode_ms = clock.lap();
+        let vector = match encoded {
+            Ok(vector) => vector,
+            Err(SearchError::Encode(error)) if hybrid => {
+                leg.degraded =
+                    Some(Degradation { stage: Stage::Encode, reason: error.to_string() });
+                return Ok(leg);
+            }
+            Err(error) => return Err(error),
+        };
+        leg.degraded = late(Stage::Dense);
+        if leg.degraded.is_none() {
+            leg.list = self.generation.vectors.search(&vector, plan.depth, allowed, vectors)?;
+            leg.dense_ms = clock.lap();
+        }
+        leg.vector = Some(vector);
+        Ok(leg)
+    }
+
+    fn encode(&self, text: &str) -> Result<Vec<f32>, SearchError> {
+        let encoder = self.encoder.as_ref().ok_or(SearchError::NoEncoder)?;
+        let embeddings = encoder.encode(&[text], TextRole::Query)?;
+        let (values, dim) = (embeddings.values().len(), encoder.dim());
+        embeddings
+            .row(0)
+            .map(<[f32]>::to_vec)
+            .ok_or(SearchError::Encode(EncodeError::Shape { values, dim }))
+    }
+}

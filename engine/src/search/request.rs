@@ -1,0 +1,120 @@
+//! What is asked: the request as a caller writes it.
+
+use crate::dense::VectorSearch;
+use crate::document::DocumentId;
+use crate::fusion::{Fusion, Normalization, Weight};
+use crate::lexical::Typos;
+use crate::search::filter::Filter;
+
+/// Which legs run, and how their rankings become one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Strategy {
+    /// BM25 alone.
+    Lexical,
+    /// Vectors alone.
+    Dense,
+    /// Both, fused.
+    Hybrid {
+        /// How.
+        fusion: Fusion,
+    },
+}
+
+impl Strategy {
+    /// The default: both legs, distribution-based score fusion with equal
+    /// shares. Chosen on training topics from a grid that was written down
+    /// beforehand: docs/experiments/fusion-grid.md.
+    pub const DEFAULT: Self = Self::Hybrid {
+        fusion: Fusion::WeightedSum {
+            normalization: Normalization::Distribution,
+            dense_weight: Weight::HALF,
+        },
+    };
+
+    /// Whether the dense leg takes part.
+    pub fn needs_encoder(self) -> bool {
+        !matches!(self, Self::Lexical)
+    }
+}
+
+/// What happens to hits whose texts are nearly the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NearDuplicates {
+    /// Shown once, the others named in [`crate::Hit::similar`].
+    #[default]
+    Group,
+    /// Each a hit of its own: what an evaluation wants.
+    List,
+}
+
+/// Whether hits carry their [`crate::Explanation`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// Scores only.
+    #[default]
+    Plain,
+    /// Scores with the tree they come from.
+    Explained,
+}
+
+/// A search as it is asked; [`crate::SearchPlan`] is the same with every default
+/// filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchRequest {
+    /// The user's words, at most [`SearchRequest::MAX_QUERY_BYTES`].
+    pub query: String,
+    /// Which legs.
+    pub strategy: Strategy,
+    /// Hits wanted, 1 to [`SearchRequest::MAX_TOP`].
+    pub top: usize,
+    /// Candidates taken from each leg, up to [`SearchRequest::MAX_DEPTH`];
+    /// `None` for the larger of [`SearchRequest::DEFAULT_DEPTH`] and `top`.
+    pub depth: Option<usize>,
+    /// Which documents may be found.
+    pub filter: Option<Filter>,
+    /// Most hits of one document; `None` for no limit.
+    pub per_document: Option<usize>,
+    /// What happens to near-duplicates.
+    pub near_duplicates: NearDuplicates,
+    /// Whether words one edit away match too.
+    pub typos: Typos,
+    /// How vectors are searched.
+    pub vectors: VectorSearch,
+    /// Whether hits are explained.
+    pub detail: Detail,
+    /// A document whose absence (or place) is to be explained.
+    pub why_not: Option<DocumentId>,
+    /// After this many milliseconds no further stage starts; what was left out
+    /// is named in [`crate::SearchOutcome::degraded`].
+    pub deadline_ms: Option<u64>,
+}
+
+impl SearchRequest {
+    /// Longest query, in bytes (16 KiB): a page of text. Longer ones are
+    /// refused and not cut, since a cut changes what was asked.
+    pub const MAX_QUERY_BYTES: usize = 16 << 10;
+    /// Most hits of one request.
+    pub const MAX_TOP: usize = 1000;
+    /// Most candidates of a leg.
+    pub const MAX_DEPTH: usize = 10_000;
+    /// Candidates of a leg by default: see docs/experiments/fusion-grid.md.
+    pub const DEFAULT_DEPTH: usize = 100;
+
+    /// A hybrid search for ten hits with every default.
+    pub fn new(query: impl Into<String>) -> Self {
+        Self {
+            query: query.into(),
+            strategy: Strategy::DEFAULT,
+            top: 10,
+            depth: None,
+            filter: None,
+            per_document: None,
+            near_duplicates: NearDuplicates::default(),
+            typos: Typos::default(),
+            vectors: VectorSearch::Auto,
+            detail: Detail::default(),
+            why_not: None,
+            deadline_ms: None,
+        }
+    }
+}

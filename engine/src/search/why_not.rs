@@ -1,0 +1,131 @@
+//! Why a document is not among the hits: the first stage that lost it.
+
+use super::Searcher;
+use super::fetch::Selection;
+use super::legs::Legs;
+use super::plan::SearchPlan;
+use super::request::Strategy;
+use crate::document::{ChunkOrd, DocumentId};
+use super::error::SearchError;
+use crate::lexical::LexicalQuery;
+use crate::ord_set::OrdSet;
+use crate::ranked_list::RankedList;
+
+/// A document's best place in one leg, searched to the end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LegPlace {
+    /// 1-based, among all allowed chunks.
+    pub rank: usize,
+    /// Its score in the leg.
+    pub score: f64,
+    /// Score of the leg's last candidate minus this one: how much was missing.
+    pub gap: f64,
+}
+
+/// Where a document was lost.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WhyNot {
+    /// It is not in the index.
+    NotIndexed,
+    /// It is there, but no chunk of it passes the filter.
+    Filtered,
+    /// No leg ranks any chunk of it among its candidates.
+    BeyondDepth {
+        /// Candidates a leg takes.
+        depth: usize,
+        /// Its place by words; `None` when no query word occurs in it or the
+        /// leg did not run.
+        lexical: Option<LegPlace>,
+        /// Its place by vectors; `None` when the leg did not run.
+        dense: Option<LegPlace>,
+    },
+    /// Its best chunk is nearly the same as that of a hit, and named there.
+    Grouped {
+        /// The hit's document.
+        under: DocumentId,
+    },
+    /// It was a candidate, but others were better.
+    Outranked {
+        /// Its best rank after fusion, from 1.
+        rank: usize,
+        /// Its score there.
+        score: f64,
+        /// Score of the last hit minus its own.
+        gap: f64,
+    },
+    /// It is among the hits.
+    Returned {
+        /// Its best place, from 1.
+        rank: usize,
+        /// How many more of its chunks the cap per document left out.
+        capped: usize,
+    },
+}
+
+/// The stages' results, from which the answer is read.
+pub(super) struct Trace<'a> {
+    pub(super) plan: &'a SearchPlan,
+    pub(super) query: &'a LexicalQuery,
+    pub(super) allowed: &'a OrdSet,
+    pub(super) legs: &'a Legs,
+    pub(super) ranking: &'a RankedList,
+    pub(super) selection: &'a Selection,
+}
+
+impl Searcher {
+    /// Finds the first stage that lost `id`. An exact duplicate is traced by
+    /// the document that holds its text.
+    pub(super) fn why_not(&self, id: &DocumentId, trace: &Trace<'_>) -> Result<WhyNot, SearchError> {
+        let ords: Vec<_> = self.generation.texts.ords_of(id).map(ChunkOrd).collect();
+        if ords.is_empty() {
+            return Ok(WhyNot::NotIndexed);
+        }
+        let allowed: Vec<_> = ords.into_iter().filter(|&ord| trace.allowed.contains(ord)).collect();
+        if allowed.is_empty() {
+            return Ok(WhyNot::Filtered);
+        }
+        let is_ours = |ord: &ChunkOrd| allowed.binary_search(ord).is_ok();
+        let selected = &trace.selection.selected;
+        if let Some(at) = selected.iter().position(|hit| is_ours(&hit.entry.ord)) {
+            let capped = trace.selection.capped.iter().filter(|ord| is_ours(ord)).count();
+            return Ok(WhyNot::Returned { rank: at + 1, capped });
+        }
+        let best = trace.ranking.entries().iter().position(|entry| is_ours(&entry.ord));
+        let Some(at) = best else { return self.beyond_depth(&allowed, trace) };
+        let entry = trace.ranking.entries()[at];
+        if let Some(hit) = trace.selection.group_of(entry.ord) {
+            return Ok(WhyNot::Grouped { under: hit.document.clone() });
+        }
+        let last = selected.last().map_or(entry.score, |hit| hit.entry.score);
+        Ok(WhyNot::Outranked { rank: at + 1, score: entry.score, gap: last - entry.score })
+    }
+
+    fn beyond_depth(&self, ords: &[ChunkOrd], trace: &Trace<'_>) -> Result<WhyNot, SearchError> {
+        let generation = &self.generation;
+        let mut lexical: Option<LegPlace> = None;
+        let mut dense: Option<LegPlace> = None;
+        let better = |old: Option<LegPlace>, new: LegPlace| match old {
+            Some(old) if old.rank <= new.rank => Some(old),
+            Some(_) | None => Some(new),
+        };
+        for &ord in ords {
+            if trace.plan.strategy != Strategy::Dense {
+                let place = generation.lexical.rank_of(trace.query, ord, Some(trace.allowed))?;
+                if let Some((rank, score)) = place {
+                    lexical = better(lexical, place_of(rank, score, &trace.legs.lexical));
+                }
+            }
+            if let Some(vector) = &trace.legs.vector {
+                if let Some((rank, score)) = generation.vectors.rank_of(vector, ord, trace.allowed) {
+                    dense = better(dense, place_of(rank, score, &trace.legs.dense));
+                }
+            }
+        }
+        Ok(WhyNot::BeyondDepth { depth: trace.plan.depth, lexical, dense })
+    }
+}
+
+fn place_of(rank: usize, score: f64, candidates: &RankedList) -> LegPlace {
+    let last = candidates.entries().last().map_or(score, |entry| entry.score);
+    LegPlace { rank, score, gap: last - score }
+}

@@ -1,0 +1,246 @@
+//! Searching as a caller sees it: explanations, why-not, filters, caps, groups,
+//! deadlines.
+
+mod support;
+
+use engine::filter::Filter;
+use engine::{
+    Detail, DocumentId, FieldValue, Fusion, Index, NearDuplicates, OpenOptions, SearchOutcome,
+    SearchRequest, Strategy, Verify, WhyNot, WriterOptions,
+};
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use support::{create, document, upsert, with_field};
+
+const WORDS: [&str; 24] = [
+    "borrow", "checker", "lifetime", "trait", "object", "macro", "cargo", "crate", "module",
+    "closure", "iterator", "slice", "string", "vector", "hash_map", "Arc", "Mutex", "thread",
+    "panic", "result", "option", "pattern", "E0382", "async",
+];
+
+/// Some 300 documents of two or three paragraphs of random words.
+fn library(dir: &std::path::Path) -> Index {
+    let mut rng = ChaCha8Rng::seed_from_u64(42);
+    let index = create(dir);
+    let mut writer = index.writer(WriterOptions::default()).unwrap();
+    for n in 0..300 {
+        let paragraphs: Vec<String> = (0..rng.random_range(2..4))
+            .map(|_| {
+                let length = rng.random_range(3..40);
+                let words: Vec<&str> = (0..length).map(|_| *WORDS.choose(&mut rng).unwrap()).collect();
+                words.join(" ")
+            })
+            .collect();
+        let text = format!("Page {n}\n\n{}", paragraphs.join("\n\n"));
+        let document = with_field(
+            document(&format!("lib/{n:03}"), &text),
+            "year",
+            FieldValue::Integer(2000 + n % 25),
+        );
+        upsert(&mut writer, &document);
+        if n % 100 == 99 {
+            writer.commit().unwrap();
+        }
+    }
+    index.refresh().unwrap();
+    index
+}
+
+fn search(index: &Index, request: &SearchRequest) -> SearchOutcome {
+    index.searcher().search(request).unwrap()
+}
+
+#[test]
+fn leaves_recombine_to_the_score_for_a_thousand_random_queries() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let strategies: Vec<Strategy> = ["rrf", "rrf:5", "minmax:.3", "dbsf", "dbsf:.7"]
+        .iter()
+        .map(|name| Strategy::Hybrid { fusion: name.parse::<Fusion>().unwrap() })
+        .chain([Strategy::Lexical, Strategy::Dense])
+        .collect();
+    let mut n_explained = 0;
+    for round in 0..1000 {
+        let n_words = rng.random_range(1..6);
+        let words: Vec<&str> = (0..n_words).map(|_| *WORDS.choose(&mut rng).unwrap()).collect();
+        let request = SearchRequest {
+            strategy: strategies[round % strategies.len()],
+            detail: Detail::Explained,
+            near_duplicates: NearDuplicates::List,
+            ..SearchRequest::new(words.join(" "))
+        };
+        for hit in search(&index, &request).hits {
+            let explanation = hit.explanation.unwrap();
+            let recombined = explanation.recombine();
+            let tolerance = 1e-6 * hit.score.abs().max(1.0);
+            assert!(
+                (recombined - hit.score).abs() <= tolerance,
+                "{:?} {}: leaves give {recombined}, the score is {}",
+                request.strategy,
+                request.query,
+                hit.score
+            );
+            n_explained += 1;
+        }
+    }
+    assert!(n_explained > 5_000, "{n_explained}");
+}
+
+#[test]
+fn the_same_request_gives_the_same_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    let request = SearchRequest { top: 50, ..SearchRequest::new("trait object lifetime") };
+    let ords = |outcome: SearchOutcome| -> Vec<_> {
+        outcome.hits.into_iter().map(|hit| (hit.chunk, hit.score)).collect()
+    };
+    let first = ords(search(&index, &request));
+    let options = OpenOptions { encoder: Some(support::encoder()), verify: Verify::Auto };
+    let again = Index::open(dir.path(), options).unwrap();
+    assert_eq!(ords(search(&index, &request)), first);
+    assert_eq!(ords(search(&again, &request)), first);
+}
+
+#[test]
+fn why_not_names_the_stage_that_lost_a_document() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = create(dir.path());
+    let mut writer = index.writer(WriterOptions::default()).unwrap();
+    for n in 0..30 {
+        let text = format!("alpha {} number{n}", "beta ".repeat(n + 1));
+        upsert(&mut writer, &with_field(document(&format!("d{n:02}"), &text), "n", FieldValue::Integer(n as i64)));
+    }
+    upsert(&mut writer, &document("far", "unrelated words entirely"));
+    let long = "one two three four five six seven eight nine ten alpha";
+    upsert(&mut writer, &document("twin-a", &format!("{long} {long}")));
+    upsert(&mut writer, &document("twin-b", &format!("{long}  {long}.")));
+    writer.commit().unwrap();
+    index.refresh().unwrap();
+    let why = |id: &str, change: &dyn Fn(&mut SearchRequest)| {
+        let mut request = SearchRequest {
+            strategy: Strategy::Lexical,
+            top: 5,
+            why_not: Some(DocumentId::new(id).unwrap()),
+            ..SearchRequest::new("alpha")
+        };
+        change(&mut request);
+        search(&index, &request).why_not.unwrap()
+    };
+    assert_eq!(why("nowhere", &|_| ()), WhyNot::NotIndexed);
+    let filter = Filter::parse("n > 5").unwrap();
+    assert_eq!(why("d01", &|request| request.filter = Some(filter.clone())), WhyNot::Filtered);
+    assert_eq!(why("d00", &|_| ()), WhyNot::Returned { rank: 1, capped: 0 });
+    match why("d29", &|_| ()) {
+        WhyNot::Outranked { rank, gap, .. } => assert!(rank > 5 && gap > 0.0),
+        other => panic!("{other:?}"),
+    }
+    match why("d29", &|request| request.depth = Some(10)) {
+        WhyNot::BeyondDepth { depth: 10, lexical: Some(place), dense: None } => {
+            assert!(place.rank > 10 && place.gap >= 0.0);
+        }
+        other => panic!("{other:?}"),
+    }
+    match why("far", &|request| request.strategy = Strategy::DEFAULT) {
+        WhyNot::BeyondDepth { .. } | WhyNot::Outranked { .. } => {}
+        other => panic!("{other:?}"),
+    }
+    match why("far", &|_| ()) {
+        WhyNot::BeyondDepth { lexical: None, .. } => {}
+        other => panic!("{other:?}"),
+    }
+    let group = |request: &mut SearchRequest| {
+        request.query = "seven eight nine".into();
+    };
+    let (a, b) = (why("twin-a", &group), why("twin-b", &group));
+    let under = |why: &WhyNot| match why {
+        WhyNot::Grouped { under } => Some(under.to_string()),
+        _ => None,
+    };
+    assert!(
+        under(&a).as_deref() == Some("twin-b") || under(&b).as_deref() == Some("twin-a"),
+        "{a:?} {b:?}"
+    );
+}
+
+#[test]
+fn filters_caps_and_groups_shape_the_result() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    let filtered = SearchRequest {
+        filter: Some(Filter::parse("year >= 2010 and year < 2012").unwrap()),
+        top: 100,
+        ..SearchRequest::new("trait cargo")
+    };
+    for strategy in [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT] {
+        let hits = search(&index, &SearchRequest { strategy, ..filtered.clone() }).hits;
+        assert!(hits.len() >= 20, "{strategy:?}: {}", hits.len());
+        for hit in hits {
+            assert!(
+                matches!(hit.fields["year"], FieldValue::Integer(2010 | 2011)),
+                "{strategy:?}: {:?}",
+                hit.fields
+            );
+        }
+    }
+    let capped = SearchRequest { per_document: Some(1), top: 50, ..SearchRequest::new("trait") };
+    let hits = search(&index, &capped).hits;
+    let mut documents: Vec<_> = hits.iter().map(|hit| hit.document.clone()).collect();
+    documents.sort();
+    documents.dedup();
+    assert_eq!(documents.len(), hits.len());
+    for hit in &hits {
+        for highlight in &hit.highlights {
+            assert!(highlight.start >= hit.span.start && highlight.end <= hit.span.end);
+        }
+    }
+}
+
+#[test]
+fn a_deadline_leaves_the_dense_leg_out_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    let request = SearchRequest { deadline_ms: Some(0), ..SearchRequest::new("trait object") };
+    let outcome = search(&index, &request);
+    assert!(!outcome.hits.is_empty());
+    assert_eq!(outcome.degraded.len(), 1);
+    assert!(outcome.degraded[0].reason.contains("deadline"));
+    assert!(search(&index, &SearchRequest::new("trait object")).degraded.is_empty());
+}
+
+#[test]
+fn no_query_string_panics_and_every_highlight_is_a_valid_span() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let pieces = [
+        "\"", "+", "-", "*", "(", ")", ":", "^", "~", "AND", "OR", "NOT", "trait", "Arc<Mutex<T>>",
+        "日本語", "é", "\u{0}", "\n", "🦀", "E0382", "a::b", "[", "]", "{", "}", "\\", "/", "!", "''",
+        "trait*", "\"trait object\"", " ", "\u{200b}", "ß", "İ",
+    ];
+    let searcher = index.searcher();
+    for _ in 0..3_000 {
+        let query: String = (0..rng.random_range(1..12))
+            .map(|_| {
+                let gap = if rng.random_bool(0.5) { " " } else { "" };
+                format!("{}{gap}", pieces.choose(&mut rng).unwrap())
+            })
+            .collect();
+        let request = SearchRequest { detail: Detail::Explained, ..SearchRequest::new(query.clone()) };
+        match searcher.search(&request) {
+            Ok(outcome) => {
+                for hit in outcome.hits {
+                    for highlight in hit.highlights {
+                        assert!(
+                            highlight.start >= hit.span.start && highlight.end <= hit.span.end,
+                            "{query:?}"
+                        );
+                    }
+                }
+            }
+            Err(engine::SearchError::EmptyQuery) => assert!(query.trim().is_empty(), "{query:?}"),
+            Err(error) => panic!("{query:?}: {error}"),
+        }
+    }
+}

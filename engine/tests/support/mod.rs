@@ -1,0 +1,77 @@
+//! What the integration tests share: a small world of documents.
+
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use engine::{
+    Chunk, Document, DocumentId, Encoder, EncoderIdentity, FieldValue, HashEncoder, Index,
+    IndexWriter, Manifest, Signature, Span, TextRole,
+};
+
+/// The encoder of every test index.
+pub fn encoder() -> Arc<dyn Encoder> {
+    Arc::new(HashEncoder::new(64, 256))
+}
+
+/// The manifest that goes with [`encoder`].
+pub fn manifest() -> Manifest {
+    let encoder = encoder();
+    let identity = EncoderIdentity {
+        name: encoder.name().to_owned(),
+        fingerprint: encoder.fingerprint().to_owned(),
+        dim: encoder.dim(),
+    };
+    Manifest::new(identity, "paragraphs")
+}
+
+/// A fresh index with the test encoder.
+pub fn create(dir: &Path) -> Index {
+    Index::create(dir, manifest(), Some(encoder())).unwrap()
+}
+
+/// A document whose paragraphs (split at blank lines) become chunks.
+pub fn document(id: &str, text: &str) -> Document {
+    Document {
+        id: DocumentId::new(id).unwrap(),
+        title: text.lines().next().unwrap_or_default().to_owned(),
+        text: text.to_owned(),
+        blocks: Vec::new(),
+        fields: BTreeMap::new(),
+    }
+}
+
+/// The same with one metadata field.
+pub fn with_field(mut document: Document, name: &str, value: FieldValue) -> Document {
+    document.fields.insert(name.to_owned(), value);
+    document
+}
+
+/// One chunk per paragraph.
+pub fn chunks(text: &str) -> Vec<Chunk> {
+    let mut chunks = Vec::new();
+    let mut start = 0;
+    for paragraph in text.split("\n\n") {
+        if !paragraph.trim().is_empty() {
+            chunks.push(Chunk::plain(Span::new(start, start + paragraph.len())));
+        }
+        start += paragraph.len() + 2;
+    }
+    chunks
+}
+
+/// Chunks, encodes and upserts.
+pub fn upsert(writer: &mut IndexWriter, document: &Document) {
+    let chunks = chunks(&document.text);
+    let texts: Vec<_> = chunks.iter().map(|chunk| chunk.encoder_text(&document.text)).collect();
+    let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+    let vectors = encoder().encode(&texts, TextRole::Passage).unwrap();
+    writer.upsert(document, signature(&document.text), &chunks, &vectors).unwrap();
+}
+
+/// A signature of the text alone.
+pub fn signature(text: &str) -> Signature {
+    Signature(*blake3::hash(text.as_bytes()).as_bytes())
+}
