@@ -154,12 +154,13 @@ fn killed_at_every_failpoint() {
         "texts-written",
         "segments-synced",
         "before-commit",
-        "lexical-commit",
+        "lexical-commit-before",
+        "metas-written",
         "merge-lexical-done",
         "merge-vectors-written",
         "merge-segments-synced",
     ];
-    let after = ["after-commit", "swept"];
+    let after = ["metas-renamed", "lexical-commit-after", "after-commit", "swept"];
     for name in before.iter().chain(&after) {
         for nth in [1, 4] {
             let dir = tempfile::tempdir().unwrap();

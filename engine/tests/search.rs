@@ -198,6 +198,23 @@ fn filters_caps_and_groups_shape_the_result() {
 }
 
 #[test]
+fn required_and_excluded_words_hold_in_both_legs() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    for strategy in [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT] {
+        let query = "trait +closure -macro -\"borrow checker\"";
+        let request = SearchRequest { strategy, top: 50, ..SearchRequest::new(query) };
+        let hits = search(&index, &request).hits;
+        assert!(!hits.is_empty(), "{strategy:?}");
+        for hit in hits {
+            let text = &hit.text;
+            assert!(text.contains("closure") && !text.contains("macro"), "{strategy:?}: {text}");
+            assert!(!text.contains("borrow checker"), "{strategy:?}: {text}");
+        }
+    }
+}
+
+#[test]
 fn a_deadline_leaves_the_dense_leg_out_and_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let index = library(dir.path());

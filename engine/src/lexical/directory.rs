@@ -119,7 +119,9 @@ fn replace(root: &Path, path: &Path, data: &[u8]) -> io::Result<()> {
     writeln!(file, "{CHECKSUM_KEY}{:08x}", crc32fast::hash(data))?;
     file.sync_all()?;
     drop(file);
+    fail::fail_point!("metas-written");
     std::fs::rename(&temporary, &target)?;
+    fail::fail_point!("metas-renamed");
     sync_directory(root)
 }
 

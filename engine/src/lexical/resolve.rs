@@ -94,6 +94,21 @@ impl<'s> ResolvedQuery<'s> {
         Ok(())
     }
 
+    /// The live chunks that meet every `+` and `-`; `None` when the query has
+    /// neither.
+    pub(super) fn meeting_conditions(&self, capacity: u32) -> Result<Option<OrdSet>, LexicalError> {
+        if self.required.is_empty() && self.excluded.is_empty() {
+            return Ok(None);
+        }
+        let mut met = OrdSet::new(capacity);
+        for segment in &self.snapshot.segments {
+            for row in self.rows(segment, None)?.iter().flat_map(RowSet::iter) {
+                met.insert(crate::document::ChunkOrd(segment.ords[row as usize]));
+            }
+        }
+        Ok(Some(met))
+    }
+
     /// The score of one row in units; `None` if the query does not find it.
     pub(super) fn score(&self, segment: usize, row: u32) -> Result<Option<u64>, LexicalError> {
         if !self.accepts(segment, row)? {

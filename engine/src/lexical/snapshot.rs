@@ -214,6 +214,16 @@ impl LexicalSnapshot {
         Ok(top.into_list())
     }
 
+    /// The chunks that meet every `+` and `-` of the query; `None` when it has
+    /// neither. The dense leg knows no words, so it is told by this set.
+    pub(crate) fn meeting_conditions(
+        &self,
+        query: &LexicalQuery,
+        capacity: u32,
+    ) -> Result<Option<OrdSet>, LexicalError> {
+        guarded(&self.dir, || ResolvedQuery::new(self, query)?.meeting_conditions(capacity))
+    }
+
     /// The 1-based rank and the score of `ord` among the chunks in `allowed`,
     /// however far down; `None` when the query does not find it.
     pub(crate) fn rank_of(

@@ -84,7 +84,7 @@ impl Searcher {
         );
         timings.plan = clock.lap();
 
-        let allowed = self.allowed(request)?;
+        let allowed = self.allowed(request, &plan, &query)?;
         timings.filter = clock.lap();
 
         let legs = self.run_legs(&plan, request.vectors, &query, &allowed, started)?;
@@ -148,13 +148,26 @@ impl Searcher {
         self.generation.texts.n_chunks()
     }
 
-    /// Chunks that are alive and pass the filter.
-    fn allowed(&self, request: &SearchRequest) -> Result<Cow<'_, OrdSet>, SearchError> {
-        let alive = &self.generation.alive;
-        let Some(filter) = &request.filter else { return Ok(Cow::Borrowed(alive)) };
-        let mut allowed = self.generation.lexical.matching(filter, alive.capacity())?;
-        allowed.intersect(alive);
-        Ok(Cow::Owned(allowed))
+    /// Chunks that are alive, pass the filter and, where vectors are searched,
+    /// meet the query's `+` and `-`: a passage must not come back by way of its
+    /// vector when the user has excluded its words.
+    fn allowed(
+        &self,
+        request: &SearchRequest,
+        plan: &SearchPlan,
+        query: &LexicalQuery,
+    ) -> Result<Cow<'_, OrdSet>, SearchError> {
+        let Generation { alive, lexical, .. } = self.generation.as_ref();
+        let mut allowed = Cow::Borrowed(alive);
+        if let Some(filter) = &request.filter {
+            allowed.to_mut().intersect(&lexical.matching(filter, alive.capacity())?);
+        }
+        if plan.strategy.needs_encoder()
+            && let Some(met) = lexical.meeting_conditions(query, alive.capacity())?
+        {
+            allowed.to_mut().intersect(&met);
+        }
+        Ok(allowed)
     }
 }
 
