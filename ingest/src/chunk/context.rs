@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use engine::{BlockKind, Chunk, Document, Span};
 
-use super::ChunkError;
 use super::spec::ChunkSize;
 use super::token_map::{TokenMap, trim};
 use super::tokenizer::{TokenSizer, TokenizerError, Window};
+use super::{ChunkError, SizedChunk};
 
 /// What is put before a passage for the encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,7 +49,12 @@ impl Ruler {
         let measure = || {
             let map = TokenMap::new(&document.text, &*self.sizer)?;
             let sections = self.sections(document)?;
-            Ok(Prepared { map, sections, overlap: self.size.overlap_tokens })
+            Ok(Prepared {
+                map,
+                sections,
+                overlap: self.size.overlap_tokens,
+                window: self.sizer.window(),
+            })
         };
         measure().map_err(|source| ChunkError::Tokenize { document: document.id.clone(), source })
     }
@@ -140,6 +145,7 @@ pub(super) struct Prepared<'d> {
     pub(super) map: TokenMap<'d>,
     pub(super) sections: Vec<Section>,
     overlap: usize,
+    window: Option<Window>,
 }
 
 impl Prepared<'_> {
@@ -177,13 +183,11 @@ impl Prepared<'_> {
     ///
     /// # Arguments
     /// * `spans` - in order.
-    pub(super) fn chunks(&self, spans: &[Span], headings: HeadingPath) -> Vec<Chunk> {
-        let mut chunks: Vec<Chunk> = Vec::with_capacity(spans.len());
+    pub(super) fn chunks(&self, spans: &[Span], headings: HeadingPath) -> Vec<SizedChunk> {
+        let mut chunks: Vec<SizedChunk> = Vec::with_capacity(spans.len());
         for &span in spans {
-            let Some(span) = trim(self.map.text(), span) else {
-                continue;
-            };
-            if chunks.last().is_some_and(|last| span.end <= last.span.end) {
+            let Some(span) = trim(self.map.text(), span) else { continue };
+            if chunks.last().is_some_and(|last| span.end <= last.chunk.span.end) {
                 continue;
             }
             let section = self.section_at(span.start);
@@ -191,10 +195,11 @@ impl Prepared<'_> {
                 HeadingPath::Keep => section.headings.clone(),
                 HeadingPath::Omit => Vec::new(),
             };
-            chunks.push(Chunk {
-                span,
-                headings,
-                context: section.context_at(span.start).text.clone(),
+            let context = section.context_at(span.start);
+            let n_tokens = self.map.count(span) + context.n_tokens;
+            chunks.push(SizedChunk {
+                chunk: Chunk { span, headings, context: context.text.clone() },
+                n_tokens: self.window.map_or(n_tokens, |window| window.read_of(n_tokens)),
             });
         }
         chunks

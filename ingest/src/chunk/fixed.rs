@@ -3,11 +3,11 @@
 //! The "TokenText" of published comparisons, with one difference: a window
 //! ends before a word that would be torn, so it may be a few tokens shorter.
 
-use engine::{Chunk, Document};
+use engine::Document;
 
 use super::context::{HeadingPath, Ruler};
 use super::spec::ChunkerSpec;
-use super::{ChunkError, Chunker};
+use super::{ChunkError, Chunker, SizedChunk};
 
 /// Cuts every SIZE tokens, OVERLAP of them shared with the window before.
 pub struct FixedChunker {
@@ -26,7 +26,7 @@ impl Chunker for FixedChunker {
         self.spec.to_string()
     }
 
-    fn chunk(&self, document: &Document) -> Result<Vec<Chunk>, ChunkError> {
+    fn cut(&self, document: &Document) -> Result<Vec<SizedChunk>, ChunkError> {
         let prepared = self.ruler.prepare(document)?;
         let limit = prepared.limit_everywhere(&self.ruler);
         let windows = prepared.map.windows(prepared.all(), limit, prepared.overlap_within(limit));

@@ -49,7 +49,7 @@ pub trait Chunker: Send + Sync {
     /// The canonical SPEC; [`ChunkerSpec::parse`] gives back this chunker.
     fn spec(&self) -> String;
 
-    /// Cuts `document` into chunks.
+    /// Cuts `document` into chunks and says what each costs the encoder.
     ///
     /// # Returns
     /// Chunks in order of their starts, without leading or trailing white
@@ -58,7 +58,26 @@ pub trait Chunker: Send + Sync {
     ///
     /// # Errors
     /// [`ChunkError`]; the document cannot be indexed, others are unaffected.
-    fn chunk(&self, document: &Document) -> Result<Vec<Chunk>, ChunkError>;
+    fn cut(&self, document: &Document) -> Result<Vec<SizedChunk>, ChunkError>;
+
+    /// The chunks of [`Chunker::cut`] alone.
+    ///
+    /// # Errors
+    /// As there.
+    fn chunk(&self, document: &Document) -> Result<Vec<Chunk>, ChunkError> {
+        Ok(self.cut(document)?.into_iter().map(|sized| sized.chunk).collect())
+    }
+}
+
+/// A chunk and its size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SizedChunk {
+    /// The chunk.
+    pub chunk: Chunk,
+    /// Tokens the encoder reads of it: context and passage in the chunker's
+    /// tokens and, where these are the encoder's own, its special tokens, up to
+    /// its limit.
+    pub n_tokens: usize,
 }
 
 /// Why a document could not be cut.

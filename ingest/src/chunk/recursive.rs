@@ -10,11 +10,11 @@
 //! separator stays with the text before it, so that a full stop ends its own
 //! sentence; a run without any separator is cut at words, never at characters.
 
-use engine::{Chunk, Document, Span};
+use engine::{Document, Span};
 
 use super::context::{HeadingPath, Prepared, Ruler};
 use super::spec::ChunkerSpec;
-use super::{ChunkError, Chunker};
+use super::{ChunkError, Chunker, SizedChunk};
 
 /// Paragraphs, lines, sentences, words; the empty one stands for "anywhere".
 pub const DEFAULT_SEPARATORS: [&str; 7] = ["\n\n", "\n", ".", "?", "!", " ", ""];
@@ -37,7 +37,7 @@ impl Chunker for RecursiveChunker {
         self.spec.to_string()
     }
 
-    fn chunk(&self, document: &Document) -> Result<Vec<Chunk>, ChunkError> {
+    fn cut(&self, document: &Document) -> Result<Vec<SizedChunk>, ChunkError> {
         let prepared = self.ruler.prepare(document)?;
         let limit = prepared.limit_everywhere(&self.ruler);
         let mut cutter = Cutter {

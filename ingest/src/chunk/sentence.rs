@@ -3,12 +3,12 @@
 //! No chunk begins or ends inside a sentence unless the sentence alone is
 //! longer than SIZE. OVERLAP repeats whole sentences.
 
-use engine::{Chunk, Document, Span};
+use engine::{Document, Span};
 
 use super::context::{HeadingPath, Ruler};
 use super::sentences::sentences;
 use super::spec::ChunkerSpec;
-use super::{ChunkError, Chunker};
+use super::{ChunkError, Chunker, SizedChunk};
 
 /// Groups sentences.
 pub struct SentenceChunker {
@@ -27,7 +27,7 @@ impl Chunker for SentenceChunker {
         self.spec.to_string()
     }
 
-    fn chunk(&self, document: &Document) -> Result<Vec<Chunk>, ChunkError> {
+    fn cut(&self, document: &Document) -> Result<Vec<SizedChunk>, ChunkError> {
         let prepared = self.ruler.prepare(document)?;
         let limit = prepared.limit_everywhere(&self.ruler);
         let map = &prepared.map;

@@ -158,7 +158,8 @@ impl ChunkerSpec {
     /// The chunker itself.
     ///
     /// # Arguments
-    /// * `encoder` - the encoder's tokenizer; unused when the spec names another.
+    /// * `encoder` - the encoder's tokenizer; a spec that names another does not
+    ///   use it.
     pub fn build(&self, encoder: &Arc<dyn TokenSizer>) -> Box<dyn Chunker> {
         let spec = self.clone();
         let ruler = |size: ChunkSize| Ruler {
@@ -170,7 +171,7 @@ impl ChunkerSpec {
             context: self.context,
         };
         match &self.strategy {
-            ChunkStrategy::Whole => Box::new(WholeChunker),
+            ChunkStrategy::Whole => Box::new(WholeChunker::new(Arc::clone(encoder))),
             ChunkStrategy::Fixed(size) => Box::new(FixedChunker::new(spec, ruler(*size))),
             ChunkStrategy::Recursive { size, separators } => {
                 Box::new(RecursiveChunker::new(spec, ruler(*size), separators.clone()))

@@ -7,13 +7,13 @@
 //! section is joined with those that follow it on its level or below, since a
 //! passage of one line is found by its few words and says little.
 
-use engine::{BlockKind, Chunk, Document, Span};
+use engine::{BlockKind, Document, Span};
 
 use super::context::{HeadingPath, Prepared, Ruler, Section};
 use super::sentences::sentences;
 use super::spec::ChunkerSpec;
 use super::token_map::trim;
-use super::{ChunkError, Chunker};
+use super::{ChunkError, Chunker, SizedChunk};
 
 /// A paragraph or item of at most this share of SIZE that ends in a colon moves
 /// on with the block it introduces.
@@ -37,7 +37,7 @@ impl Chunker for StructureChunker {
         self.spec.to_string()
     }
 
-    fn chunk(&self, document: &Document) -> Result<Vec<Chunk>, ChunkError> {
+    fn cut(&self, document: &Document) -> Result<Vec<SizedChunk>, ChunkError> {
         let prepared = self.ruler.prepare(document)?;
         let units = units(document);
         let mut packer = Packer {

@@ -19,7 +19,7 @@ const SEGMENT_SLACK_BYTES: usize = 4 << 10;
 /// A longer token is counted byte by byte. Word-piece vocabularies turn a word
 /// of more than 100 characters into a single "unknown" token, however long;
 /// cut in two it might become hundreds.
-const MAX_TOKEN_BYTES: usize = 100;
+pub(super) const MAX_TOKEN_BYTES: usize = 100;
 
 /// The token positions of a text.
 #[derive(Debug)]

@@ -35,6 +35,11 @@ impl Window {
     pub fn usable(self) -> usize {
         self.max_tokens.saturating_sub(self.reserved).max(1)
     }
+
+    /// Tokens read of a text that has `n_tokens` without the reserved ones.
+    pub fn read_of(self, n_tokens: usize) -> usize {
+        (n_tokens + self.reserved).min(self.max_tokens)
+    }
 }
 
 /// Measures texts in tokens.
