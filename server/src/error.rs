@@ -1,0 +1,257 @@
+//! Everything a request can be refused for, and how it is told.
+//!
+//! A response that is not a success has the body
+//! `{"error": {"code", "message", "parameter"?, "value"?, "limit"?}}`: the code
+//! is for programs and stable, the message for people. What went wrong inside
+//! is logged, not told: messages of index files name local paths.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use engine::SearchError;
+use engine::filter::FilterError;
+use serde::Serialize;
+
+/// Longest echo of a refused value, in characters.
+const MAX_ECHO_CHARS: usize = 120;
+
+/// After how many seconds a client that was turned away may try again.
+const RETRY_AFTER_SECONDS: u64 = 1;
+
+/// Why a request was not answered.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// The body does not parse.
+    #[error("the body is not a JSON object: {reason}")]
+    MalformedJson { reason: String },
+    /// The body is something else than JSON.
+    #[error("the body must be JSON with the header `Content-Type: application/json`, not {found}")]
+    UnsupportedMediaType { found: String },
+    /// The body is too long.
+    #[error("the body is longer than {limit} bytes")]
+    BodyTooLarge { limit: usize },
+    /// The body broke off.
+    #[error("the body could not be read to its end")]
+    BodyBroken,
+    /// The path's percent-encoding is not UTF-8.
+    #[error("the path is not percent-encoded UTF-8")]
+    MalformedPath,
+    /// A parameter must be given.
+    #[error("`{parameter}` is missing")]
+    MissingParameter { parameter: &'static str },
+    /// A parameter that does not exist.
+    #[error("`{parameter}` is not a parameter of this request; it takes {known}")]
+    UnknownParameter { parameter: String, known: String },
+    /// A parameter's value cannot be used.
+    #[error("`{parameter}`: {reason}")]
+    InvalidParameter { parameter: String, reason: String, value: Option<String> },
+    /// A number out of its range.
+    #[error("`{parameter}` is {value}; it must be from {min} to {max}")]
+    OutOfRange { parameter: &'static str, value: u64, min: u64, max: u64 },
+    /// A text that is too long.
+    #[error("`{parameter}` has {bytes} bytes; at most {limit} are allowed")]
+    TooLong { parameter: &'static str, bytes: usize, limit: usize },
+    /// No such path.
+    #[error("there is nothing at {path}; the API is under /v1")]
+    UnknownRoute { path: String },
+    /// The path is there, the method is not.
+    #[error("{method} is not allowed here; see the header `Allow`")]
+    MethodNotAllowed { method: String },
+    /// No such collection.
+    #[error("there is no collection {name:?}; there are {known}")]
+    UnknownCollection { name: String, known: String },
+    /// No such document.
+    #[error("collection {collection:?} has no document {id:?}")]
+    UnknownDocument { id: String, collection: String },
+    /// See [`crate::HostPolicy`].
+    #[error(
+        "this server does not answer to the host {host:?}; allow it with `trovato serve --allow-host`"
+    )]
+    ForeignHost { host: String },
+    /// The indexes are still being opened.
+    #[error("the indexes are still being opened; /readyz tells when they are")]
+    Starting,
+    /// Too many requests wait already.
+    #[error("all searches are busy and {limit} requests wait already; try again")]
+    Overloaded { limit: usize },
+    /// The request took too long.
+    #[error("no answer within {limit_ms} ms; try again, or with a `deadline_ms`")]
+    TimedOut { limit_ms: u64 },
+    /// The index could not be read or the query not be encoded.
+    #[error("the index could not answer; the server's log says why")]
+    IndexFailed,
+    /// A mistake of ours.
+    #[error("the server failed on this request; its log says where")]
+    Internal,
+}
+
+impl ApiError {
+    /// An [`ApiError::InvalidParameter`] that echoes the value.
+    pub(crate) fn invalid(parameter: &str, value: &str, reason: impl std::fmt::Display) -> Self {
+        Self::InvalidParameter {
+            parameter: parameter.to_owned(),
+            reason: reason.to_string(),
+            value: Some(value.to_owned()),
+        }
+    }
+
+    /// What an engine's refusal means to a client that sent this filter.
+    pub(crate) fn from_search(error: SearchError, filter: Option<&str>) -> Self {
+        match error {
+            SearchError::EmptyQuery => Self::invalid("query", "", "it is empty"),
+            SearchError::QueryTooLong { bytes, limit } => {
+                Self::TooLong { parameter: "query", bytes, limit }
+            }
+            SearchError::OutOfRange { name, value, min, max } => Self::OutOfRange {
+                parameter: name,
+                value: value as u64,
+                min: min as u64,
+                max: max as u64,
+            },
+            SearchError::NoEncoder => Self::InvalidParameter {
+                parameter: "strategy".to_owned(),
+                reason: error.to_string(),
+                value: None,
+            },
+            SearchError::Filter(
+                error @ (FilterError::MixedBounds { .. }
+                | FilterError::NotComparable { .. }
+                | FilterError::TooDeep { .. }),
+            ) => Self::invalid("filter", filter.unwrap_or_default(), error),
+            SearchError::Filter(FilterError::Lexical(_))
+            | SearchError::Encode(_)
+            | SearchError::Lexical(_)
+            | SearchError::Dense(_)
+            | SearchError::Segment(_) => {
+                tracing::error!(error = %Chain(&error), "a search failed");
+                Self::IndexFailed
+            }
+        }
+    }
+
+    /// Status, code, and what the message's figures are for programs.
+    fn parts(&self) -> (StatusCode, &'static str, Figures) {
+        const BAD: StatusCode = StatusCode::BAD_REQUEST;
+        const BUSY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+        const FAILED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+        let none = Figures::default;
+        match self {
+            Self::MalformedJson { .. } => (BAD, "malformed_json", none()),
+            Self::BodyBroken => (BAD, "body_broken", none()),
+            Self::MalformedPath => (BAD, "malformed_path", none()),
+            Self::MissingParameter { parameter } => {
+                (BAD, "missing_parameter", Figures::of(parameter))
+            }
+            Self::UnknownParameter { parameter, .. } => {
+                (BAD, "unknown_parameter", Figures::of(parameter))
+            }
+            Self::InvalidParameter { parameter, value, .. } => {
+                let value = value.as_deref().map(shorten);
+                (BAD, "invalid_parameter", Figures { value, ..Figures::of(parameter) })
+            }
+            Self::OutOfRange { parameter, value, min, max } => {
+                let crossed = if value < min { *min } else { *max };
+                let figures = Figures::of(parameter).value(&value.to_string()).limit(crossed);
+                (BAD, "out_of_range", figures)
+            }
+            Self::TooLong { parameter, limit, .. } => {
+                (BAD, "too_long", Figures::of(parameter).limit(*limit as u64))
+            }
+            Self::ForeignHost { .. } => (StatusCode::FORBIDDEN, "foreign_host", none()),
+            Self::UnknownRoute { .. } => (StatusCode::NOT_FOUND, "unknown_route", none()),
+            Self::UnknownCollection { name, .. } => {
+                let figures = Figures::of("collection").value(name);
+                (StatusCode::NOT_FOUND, "unknown_collection", figures)
+            }
+            Self::UnknownDocument { id, .. } => {
+                let figures = Figures::of("document").value(id);
+                (StatusCode::NOT_FOUND, "unknown_document", figures)
+            }
+            Self::MethodNotAllowed { .. } => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", none())
+            }
+            Self::BodyTooLarge { limit } => {
+                let figures = none().limit(*limit as u64);
+                (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", figures)
+            }
+            Self::UnsupportedMediaType { .. } => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", none())
+            }
+            Self::Starting => (BUSY, "starting", none()),
+            Self::Overloaded { limit } => (BUSY, "overloaded", none().limit(*limit as u64)),
+            Self::TimedOut { limit_ms } => (BUSY, "timed_out", none().limit(*limit_ms)),
+            Self::IndexFailed => (FAILED, "index_failed", none()),
+            Self::Internal => (FAILED, "internal", none()),
+        }
+    }
+}
+
+/// What a refusal is about, beside its message.
+#[derive(Default, Serialize)]
+struct Figures {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+}
+
+impl Figures {
+    fn of(parameter: &str) -> Self {
+        Self { parameter: Some(parameter.to_owned()), ..Self::default() }
+    }
+
+    fn value(self, value: &str) -> Self {
+        Self { value: Some(shorten(value)), ..self }
+    }
+
+    fn limit(self, limit: u64) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+}
+
+fn shorten(value: &str) -> String {
+    value.chars().take(MAX_ECHO_CHARS).collect()
+}
+
+#[derive(Serialize)]
+struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Serialize)]
+struct ErrorDetail {
+    code: &'static str,
+    message: String,
+    #[serde(flatten)]
+    figures: Figures,
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code, figures) = self.parts();
+        let error = ErrorDetail { code, message: self.to_string(), figures };
+        let mut response = (status, Json(ErrorBody { error })).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            let after = HeaderValue::from(RETRY_AFTER_SECONDS);
+            response.headers_mut().insert(header::RETRY_AFTER, after);
+        }
+        response
+    }
+}
+
+/// An error with its sources, for the log.
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! Extractors whose refusals are our own errors.
+//!
+//! Axum's answer in plain text and with status codes of their own; a client of
+//! a JSON API gets JSON for these as for everything else.
+
+use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde::de::DeserializeOwned;
+
+use crate::error::ApiError;
+use crate::state::AppState;
+
+/// A JSON object of the request's body.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        // Checked first, and not only for order: a form of a foreign page can
+        // post text without asking, but not `application/json`.
+        require_json(&request)?;
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+            if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
+                ApiError::BodyTooLarge { limit: state.limits().max_body_bytes }
+            } else {
+                ApiError::BodyBroken
+            }
+        })?;
+        parse(&bytes).map(Self)
+    }
+}
+
+fn require_json(request: &Request) -> Result<(), ApiError> {
+    let Some(value) = request.headers().get(header::CONTENT_TYPE) else {
+        return Err(ApiError::UnsupportedMediaType { found: "without one".to_owned() });
+    };
+    let found = String::from_utf8_lossy(value.as_bytes());
+    let essence = found.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence == "application/json" {
+        Ok(())
+    } else {
+        Err(ApiError::UnsupportedMediaType { found: found.chars().take(80).collect() })
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let parameter = error.path().to_string();
+        let inner = error.into_inner();
+        let reason = inner.to_string();
+        // `.` is the path of the root: what is no object has no parameters.
+        if inner.is_data() && parameter != "." {
+            ApiError::InvalidParameter { parameter, reason, value: None }
+        } else {
+            ApiError::MalformedJson { reason }
+        }
+    })?;
+    json.end().map_err(|error| ApiError::MalformedJson { reason: error.to_string() })?;
+    Ok(parsed)
+}
+
+/// The rest of the path, percent-decoded.
+pub(crate) struct PathTail(pub(crate) String);
+
+impl FromRequestParts<AppState> for PathTail {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let tail: Result<Path<String>, PathRejection> =
+            Path::from_request_parts(parts, state).await;
+        tail.map(|Path(tail)| Self(tail)).map_err(|_| ApiError::MalformedPath)
+    }
+}

@@ -1,0 +1,117 @@
+//! The one middleware around every route: host check, time limit, panics,
+//! response headers, and one line in the log.
+
+use std::any::Any;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+
+use crate::error::ApiError;
+use crate::state::AppState;
+
+/// The number of a request, which its log lines carry.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Headers of every response. The page is made of own files and text nodes, so
+/// the policy needs no exception: nothing inline, nothing from elsewhere, never
+/// inside a frame.
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+             connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        ),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+
+/// Puts the middleware around all routes and fallbacks of `router`.
+pub(crate) fn around(router: Router<AppState>, state: AppState) -> Router {
+    router
+        .layer(DefaultBodyLimit::max(state.limits().max_body_bytes))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), guard))
+        .with_state(state)
+}
+
+async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = state.next_request();
+    // The path without its query: what users look for is not for the log.
+    let span = tracing::info_span!(
+        "request", id, method = %request.method(), path = request.uri().path()
+    );
+    let mut response = answer(&state, request, next).instrument(span.clone()).await;
+    let headers = response.headers_mut();
+    headers.extend(SECURITY_HEADERS);
+    headers.insert(REQUEST_ID, HeaderValue::from(id));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    let elapsed_ms = started.elapsed().as_secs_f64() * 1e3;
+    span.in_scope(|| tracing::info!(status = response.status().as_u16(), elapsed_ms, "answered"));
+    response
+}
+
+async fn answer(state: &AppState, request: Request, next: Next) -> Response {
+    if let Some(host) = state.hosts().refused(request.uri(), request.headers()) {
+        return ApiError::ForeignHost { host }.into_response();
+    }
+    let limit = state.limits().request_timeout;
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::TimedOut { limit_ms: limit.as_millis() as u64 }.into_response(),
+    }
+}
+
+// The signature is the layer's.
+#[allow(clippy::needless_pass_by_value)]
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    tracing::error!(message, "a handler panicked");
+    ApiError::Internal.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hosts::HostPolicy;
+    use crate::limits::Limits;
+    use axum::body::{Body, to_bytes};
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn a_panic_becomes_an_error_without_details() {
+        async fn fails() -> &'static str {
+            panic!("secret detail")
+        }
+        let state = AppState::starting(Limits::default(), HostPolicy::Any);
+        let router = around(Router::new().route("/fails", get(fails)), state);
+        let request = Request::get("/fails").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+        let body = to_bytes(response.into_body(), 1 << 16).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        assert!(text.contains(r#""code":"internal""#) && !text.contains("secret"), "{text}");
+    }
+}

@@ -1,0 +1,59 @@
+//! The limits a server states and keeps.
+//!
+//! Every one of them is told by `GET /v1/collections` and named in the error of
+//! a request that crosses it.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use engine::SearchRequest;
+
+/// What one request may ask for, and how many may be at work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest request body. The default of 256 KiB holds the longest query and
+    /// filter with every character escaped.
+    pub max_body_bytes: usize,
+    /// Longest query; at most [`SearchRequest::MAX_QUERY_BYTES`], its default.
+    pub max_query_bytes: usize,
+    /// Longest filter expression. Its parser is recursive, so this also bounds
+    /// its depth.
+    pub max_filter_bytes: usize,
+    /// Most hits of a request. The default of 100 is far below the engine's own
+    /// limit: grouping near-duplicates compares hits pairwise.
+    pub max_top: usize,
+    /// Most candidates of a leg.
+    pub max_depth: usize,
+    /// Longest part of a document's text in one response; a longer document is
+    /// shown around the passage that was asked for.
+    pub max_document_bytes: usize,
+    /// Searches and documents worked on at once; by default one a core.
+    pub concurrent_searches: usize,
+    /// Requests that may wait for one of these places; the next one is refused.
+    pub queued_searches: usize,
+    /// Longest time from a request's head to its response's head, in which the
+    /// body must have arrived too.
+    pub request_timeout: Duration,
+    /// How long a stopping server waits for requests under way.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self {
+            max_body_bytes: 256 << 10,
+            max_query_bytes: SearchRequest::MAX_QUERY_BYTES,
+            max_filter_bytes: 4 << 10,
+            max_top: 100,
+            max_depth: 1000,
+            max_document_bytes: 1 << 20,
+            concurrent_searches: cores,
+            // About half a second of work at the 10 ms a search may take: a
+            // longer queue only makes answers that nobody waits for any more.
+            queued_searches: 50 * cores,
+            request_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}

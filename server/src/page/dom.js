@@ -1,0 +1,39 @@
+// Building DOM without ever parsing HTML: text stays text.
+
+/**
+ * Creates an element. Properties are set on the element; `class`, `aria-*`,
+ * `role` and `data-*` become attributes, `on*` listeners. Children that are
+ * null are left out; strings become text nodes.
+ */
+export function el(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name in element && name !== "class") element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** The element of the page with this id. */
+export const byId = (id) => document.getElementById(id);
+
+/** Text pieces of the server as nodes: those that match as `<mark>`. */
+export const pieceNodes = (pieces) =>
+  pieces.map((piece) => (piece.match ? el("mark", {}, piece.text) : piece.text));
+
+/** A number with at most `digits` significant digits, without exponents. */
+export function shortNumber(value, digits = 4) {
+  if (Number.isInteger(value)) return value.toLocaleString("en");
+  const rounded = Number(value.toPrecision(digits));
+  return Math.abs(rounded) < 1e-6 ? value.toExponential(1) : String(rounded);
+}
+
+/** "1 passage", "1,234 passages". */
+export const counted = (n, one, many = `${one}s`) =>
+  `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+
+/** A message of the server, which begins in lower case, on its own. */
+export const sentence = (message) => `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;

@@ -1,0 +1,96 @@
+//! `GET /v1/documents/{*id}`.
+//!
+//! The id is looked up among the ids of the index and never becomes a path:
+//! nothing outside the index can be named.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use engine::{Span, StoredDocument};
+
+use crate::error::{ApiError, Chain};
+use crate::extract::PathTail;
+use crate::state::AppState;
+use crate::wire::{DocumentBody, DocumentView, parse_id};
+
+type Pairs = Vec<(String, String)>;
+
+pub(super) async fn document(
+    State(state): State<AppState>,
+    PathTail(id): PathTail,
+    query: Result<Query<Pairs>, QueryRejection>,
+) -> Result<Json<DocumentBody>, ApiError> {
+    let Query(pairs) = query.map_err(|_| ApiError::MalformedPath)?;
+    let parameters = Parameters::read(pairs)?;
+    let collection = state.collection(parameters.collection.as_deref())?;
+    let id = parse_id("document", id)?;
+    let max_bytes = state.limits().max_document_bytes;
+    let work = move |_waited| {
+        let searcher = collection.index().searcher();
+        let found = searcher.document(&id).map_err(|error| {
+            tracing::error!(error = %Chain(&error), "a document could not be read");
+            ApiError::IndexFailed
+        })?;
+        let document = found.ok_or_else(|| ApiError::UnknownDocument {
+            id: id.to_string(),
+            collection: collection.name().to_owned(),
+        })?;
+        let view = DocumentView {
+            collection: collection.name().to_owned(),
+            generation: searcher.generation(),
+            passage: parameters.passage(&document)?,
+            max_bytes,
+        };
+        Ok(Json(DocumentBody::new(document, view)))
+    };
+    state.admission().run(work).await?
+}
+
+#[derive(Debug, Default)]
+struct Parameters {
+    collection: Option<String>,
+    start: Option<u32>,
+    end: Option<u32>,
+}
+
+impl Parameters {
+    fn read(pairs: Pairs) -> Result<Self, ApiError> {
+        let mut parameters = Self::default();
+        for (name, value) in pairs {
+            let number = |name: &str| {
+                let reason = "it must be a byte offset, a whole number from 0";
+                value.parse().map(Some).map_err(|_| ApiError::invalid(name, &value, reason))
+            };
+            match name.as_str() {
+                "start" => parameters.start = number("start")?,
+                "end" => parameters.end = number("end")?,
+                "collection" => parameters.collection = Some(value),
+                _ => {
+                    return Err(ApiError::UnknownParameter {
+                        parameter: name.chars().take(80).collect(),
+                        known: "collection, start, end".to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(parameters)
+    }
+
+    fn passage(&self, document: &StoredDocument) -> Result<Option<Span>, ApiError> {
+        let (start, end) = match (self.start, self.end) {
+            (None, None) => return Ok(None),
+            (Some(start), Some(end)) => (start, end),
+            (Some(_), None) => return Err(ApiError::MissingParameter { parameter: "end" }),
+            (None, Some(_)) => return Err(ApiError::MissingParameter { parameter: "start" }),
+        };
+        let span = Span { start, end };
+        if span.slice(&document.text).is_none() {
+            let reason = format!(
+                "{start} to {end} is no span of the document's {} bytes, or cuts a character",
+                document.text.len()
+            );
+            return Err(ApiError::invalid("start", &start.to_string(), reason));
+        }
+        Ok(Some(span))
+    }
+}

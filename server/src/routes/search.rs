@@ -1,0 +1,28 @@
+//! `POST /v1/search`.
+
+use axum::Json;
+use axum::extract::State;
+
+use crate::error::ApiError;
+use crate::extract::JsonBody;
+use crate::state::AppState;
+use crate::wire::{OutcomeBody, SearchBody, charge_waiting};
+
+pub(super) async fn search(
+    State(state): State<AppState>,
+    JsonBody(body): JsonBody<SearchBody>,
+) -> Result<Json<OutcomeBody>, ApiError> {
+    let collection = state.collection(body.collection.as_deref())?;
+    let filter = body.filter.clone();
+    let mut request = body.into_request(state.limits())?;
+    let work = move |waited| {
+        charge_waiting(&mut request, waited);
+        let outcome = collection
+            .index()
+            .searcher()
+            .search(&request)
+            .map_err(|error| ApiError::from_search(error, filter.as_deref()))?;
+        Ok(Json(OutcomeBody::new(&request, Some(collection.name()), outcome)))
+    };
+    state.admission().run(work).await?
+}

@@ -1,0 +1,239 @@
+//! The life of a server: bind, open, warm up, answer, drain.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use engine::SearchError;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::collections::{CollectionSource, Collections, CollectionsError, OpenError, check_names};
+use crate::hosts::HostPolicy;
+use crate::limits::Limits;
+use crate::refresh;
+use crate::routes::app;
+use crate::state::AppState;
+
+/// What to serve, and where.
+pub struct ServerConfig {
+    /// The address to listen on; port 0 for any free one.
+    pub listen: SocketAddr,
+    /// The collections; the first answers requests that name none.
+    pub collections: Vec<CollectionSource>,
+    /// See [`Limits`].
+    pub limits: Limits,
+    /// Names the server answers to beside its own; see [`HostPolicy`].
+    pub allowed_hosts: Vec<String>,
+    /// Called once with the bound address, when searches can be answered.
+    pub on_ready: Box<dyn FnOnce(SocketAddr) + Send>,
+}
+
+impl ServerConfig {
+    /// A server with the default limits.
+    pub fn new(listen: SocketAddr, collections: Vec<CollectionSource>) -> Self {
+        Self {
+            listen,
+            collections,
+            limits: Limits::default(),
+            allowed_hosts: Vec::new(),
+            on_ready: Box::new(|_| {}),
+        }
+    }
+}
+
+impl std::fmt::Debug for ServerConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerConfig")
+            .field("listen", &self.listen)
+            .field("collections", &self.collections)
+            .field("limits", &self.limits)
+            .field("allowed_hosts", &self.allowed_hosts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a server could not start, or did not end in order.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The collections cannot be served together.
+    #[error(transparent)]
+    Collections(#[from] CollectionsError),
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}; choose another address with --listen")]
+    Bind {
+        /// Which one.
+        address: SocketAddr,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Signals cannot be received.
+    #[error("cannot listen for signals to stop")]
+    Signals(#[source] std::io::Error),
+    /// An index could not be opened.
+    #[error("cannot open collection {name:?}")]
+    Open {
+        /// Which collection.
+        name: String,
+        /// Why.
+        #[source]
+        source: OpenError,
+    },
+    /// An index could not answer its first search.
+    #[error("collection {name:?} cannot answer a search")]
+    WarmUp {
+        /// Which collection.
+        name: String,
+        /// Why.
+        #[source]
+        source: SearchError,
+    },
+    /// The network failed under a running server.
+    #[error("the server stopped")]
+    Stopped(#[source] std::io::Error),
+    /// Requests were still under way when the drain limit had passed.
+    #[error("stopped with requests unanswered after waiting {} s for them", limit.as_secs_f64())]
+    DrainExpired {
+        /// The limit.
+        limit: Duration,
+    },
+    /// A mistake of ours.
+    #[error("a task of the server panicked")]
+    Panicked(#[source] tokio::task::JoinError),
+}
+
+/// Serves until SIGINT or SIGTERM (Ctrl-C elsewhere), then drains.
+///
+/// # Errors
+/// [`ServerError`]; see [`serve_on`].
+pub async fn serve(config: ServerConfig) -> Result<(), ServerError> {
+    check_names(config.collections.iter().map(CollectionSource::name))?;
+    let stop = stop_signal()?;
+    let address = config.listen;
+    let listener =
+        TcpListener::bind(address).await.map_err(|source| ServerError::Bind { address, source })?;
+    serve_on(listener, config, stop).await
+}
+
+/// Serves on a bound socket until `stop` completes, then drains.
+///
+/// `/healthz` answers at once. The indexes are opened on a thread of their own;
+/// when each has answered one search, `/readyz` and everything else follow.
+/// After `stop` no new connection is accepted, idle ones are closed, and
+/// requests under way get [`Limits::drain_timeout`] to end.
+///
+/// # Arguments
+/// * `config.listen` is not used: the socket is bound already.
+///
+/// # Errors
+/// [`ServerError::Collections`], [`ServerError::Open`] or
+/// [`ServerError::WarmUp`] when it could not start; [`ServerError::Stopped`];
+/// [`ServerError::DrainExpired`] when requests were still under way, whose
+/// connections end with the runtime.
+pub async fn serve_on(
+    listener: TcpListener,
+    config: ServerConfig,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), ServerError> {
+    let ServerConfig { listen: _, collections, limits, allowed_hosts, on_ready } = config;
+    check_names(collections.iter().map(CollectionSource::name))?;
+    let address = listener.local_addr().map_err(ServerError::Stopped)?;
+    let drain_timeout = limits.drain_timeout;
+    let state = AppState::starting(limits, HostPolicy::for_address(address, &allowed_hosts));
+    let mut running = Running::start(listener, state.clone(), drain_timeout);
+
+    let mut stop = std::pin::pin!(stop);
+    let opening = tokio::task::spawn_blocking(move || open_all(collections));
+    tokio::select! {
+        opened = opening => {
+            state.publish(opened.map_err(ServerError::Panicked)??);
+            on_ready(address);
+        }
+        () = &mut stop => return running.drain().await,
+    }
+    let refreshing = AbortOnDrop(tokio::spawn(refresh::run(state)));
+    tokio::select! {
+        ended = &mut running.task.0 => return joined(ended),
+        () = &mut stop => {}
+    }
+    drop(refreshing);
+    running.drain().await
+}
+
+/// The task that accepts connections.
+struct Running {
+    task: AbortOnDrop<std::io::Result<()>>,
+    stopping: watch::Sender<()>,
+    drain_timeout: Duration,
+}
+
+impl Running {
+    fn start(listener: TcpListener, state: AppState, drain_timeout: Duration) -> Self {
+        let (stopping, mut stopped) = watch::channel(());
+        let server = axum::serve(listener, app(state)).with_graceful_shutdown(async move {
+            // An error means that the sender is gone, which is a stop as well.
+            let _ = stopped.changed().await;
+        });
+        let task = AbortOnDrop(tokio::spawn(async move { server.await }));
+        Self { task, stopping, drain_timeout }
+    }
+
+    async fn drain(mut self) -> Result<(), ServerError> {
+        tracing::info!(limit_s = self.drain_timeout.as_secs_f64(), "stopping");
+        self.stopping.send_replace(());
+        match tokio::time::timeout(self.drain_timeout, &mut self.task.0).await {
+            Ok(ended) => joined(ended),
+            Err(_) => Err(ServerError::DrainExpired { limit: self.drain_timeout }),
+        }
+    }
+}
+
+fn joined(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> Result<(), ServerError> {
+    ended.map_err(ServerError::Panicked)?.map_err(ServerError::Stopped)
+}
+
+/// A task that must not outlive its owner.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn open_all(sources: Vec<CollectionSource>) -> Result<Collections, ServerError> {
+    let mut collections = Vec::with_capacity(sources.len());
+    for source in sources {
+        let name = source.name().to_owned();
+        let collection =
+            source.open().map_err(|source| ServerError::Open { name: name.clone(), source })?;
+        collection.warm_up().map_err(|source| ServerError::WarmUp { name, source })?;
+        collections.push(collection);
+    }
+    Ok(Collections::new(collections)?)
+}
+
+#[cfg(unix)]
+fn stop_signal() -> Result<impl Future<Output = ()> + Send, ServerError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServerError::Signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServerError::Signals)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> Result<impl Future<Output = ()> + Send, ServerError> {
+    Ok(async {
+        // Without a handler the process ends at once, which is a stop too.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}

@@ -1,0 +1,72 @@
+//! What the handlers share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::admission::Admission;
+use crate::collections::{Collection, Collections};
+use crate::error::ApiError;
+use crate::hosts::HostPolicy;
+use crate::limits::Limits;
+
+/// The shared state of a server. Cheap to clone; starts without collections,
+/// which are published once all of them are open and warm.
+#[derive(Clone, Debug)]
+pub struct AppState(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    limits: Limits,
+    hosts: HostPolicy,
+    admission: Admission,
+    collections: OnceLock<Collections>,
+    n_requests: AtomicU64,
+}
+
+impl AppState {
+    /// The state of a server that is not ready yet.
+    pub fn starting(limits: Limits, hosts: HostPolicy) -> Self {
+        let admission = Admission::new(&limits);
+        Self(Arc::new(Shared {
+            limits,
+            hosts,
+            admission,
+            collections: OnceLock::new(),
+            n_requests: AtomicU64::new(0),
+        }))
+    }
+
+    /// Makes the server ready. The first call counts; collections of a running
+    /// server do not change.
+    pub fn publish(&self, collections: Collections) {
+        if self.0.collections.set(collections).is_err() {
+            tracing::warn!("collections were published twice; the second set is ignored");
+        }
+    }
+
+    /// The limits it keeps.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn hosts(&self) -> &HostPolicy {
+        &self.0.hosts
+    }
+
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.0.admission
+    }
+
+    pub(crate) fn collections(&self) -> Result<&Collections, ApiError> {
+        self.0.collections.get().ok_or(ApiError::Starting)
+    }
+
+    pub(crate) fn collection(&self, name: Option<&str>) -> Result<Arc<Collection>, ApiError> {
+        self.collections()?.get(name)
+    }
+
+    /// A number for the next request, from 1, unique in this process.
+    pub(crate) fn next_request(&self) -> u64 {
+        self.0.n_requests.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}

@@ -1,0 +1,218 @@
+//! The body of `POST /v1/search`, and how it becomes a request.
+
+use std::time::Duration;
+
+use engine::filter::{Filter, FilterSyntaxError};
+use engine::{
+    Detail, DocumentId, Fusion, NearDuplicates, SearchRequest, Strategy, Typos, VectorSearch,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+use crate::limits::Limits;
+
+/// A search as it is sent; only `query` must be there.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct SearchBody {
+    pub(crate) query: Option<String>,
+    pub(crate) collection: Option<String>,
+    strategy: Option<String>,
+    fusion: Option<String>,
+    top: Option<u64>,
+    depth: Option<u64>,
+    pub(crate) filter: Option<String>,
+    per_document: Option<u64>,
+    typos: Option<String>,
+    explain: Option<bool>,
+    why_not: Option<String>,
+    deadline_ms: Option<u64>,
+    near_duplicates: Option<String>,
+    /// Everything else, to be refused by name: a misspelt `filter` that is
+    /// ignored gives a plausible, wrong answer.
+    #[serde(flatten)]
+    unknown: Map<String, Value>,
+}
+
+/// Which legs run, before a fusion is chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Legs {
+    Lexical,
+    Dense,
+    Hybrid,
+}
+
+const STRATEGIES: [(&str, Legs); 3] =
+    [("lexical", Legs::Lexical), ("dense", Legs::Dense), ("hybrid", Legs::Hybrid)];
+const TYPOS: [(&str, Typos); 2] = [("exact", Typos::Exact), ("one_edit", Typos::OneEdit)];
+const NEAR_DUPLICATES: [(&str, NearDuplicates); 2] =
+    [("group", NearDuplicates::Group), ("list", NearDuplicates::List)];
+
+const PARAMETERS: &str = "query, collection, strategy, fusion, top, depth, filter, per_document, \
+                          typos, explain, why_not, deadline_ms, near_duplicates";
+
+impl SearchBody {
+    /// Checks the body against the limits and fills in what the server decides.
+    ///
+    /// # Errors
+    /// The first parameter that is unknown, missing, malformed or out of range.
+    pub(crate) fn into_request(self, limits: &Limits) -> Result<SearchRequest, ApiError> {
+        let Self {
+            query,
+            collection: _,
+            strategy,
+            fusion,
+            top,
+            depth,
+            filter,
+            per_document,
+            typos,
+            explain,
+            why_not,
+            deadline_ms,
+            near_duplicates,
+            unknown,
+        } = self;
+        if let Some(parameter) = unknown.keys().next() {
+            return Err(ApiError::UnknownParameter {
+                parameter: parameter.chars().take(80).collect(),
+                known: PARAMETERS.to_owned(),
+            });
+        }
+        let query = query.ok_or(ApiError::MissingParameter { parameter: "query" })?;
+        if query.trim().is_empty() {
+            return Err(ApiError::invalid("query", &query, "it is empty"));
+        }
+        within("query", &query, limits.max_query_bytes)?;
+        let mut request = SearchRequest::new(query);
+        let legs = choose("strategy", strategy, &STRATEGIES)?.unwrap_or(Legs::Hybrid);
+        request.strategy = resolve_strategy(legs, fusion.as_deref())?;
+        if let Some(top) = top {
+            request.top = in_range("top", top, limits.max_top)?;
+        }
+        request.depth =
+            depth.map(|depth| in_range("depth", depth, limits.max_depth)).transpose()?;
+        request.filter = filter.as_deref().map(|text| parse_filter(text, limits)).transpose()?;
+        request.per_document =
+            per_document.map(|most| in_range("per_document", most, limits.max_top)).transpose()?;
+        request.typos = choose("typos", typos, &TYPOS)?.unwrap_or_default();
+        request.vectors = VectorSearch::Auto;
+        request.detail = if explain == Some(true) { Detail::Explained } else { Detail::Plain };
+        request.why_not = why_not.map(|id| parse_id("why_not", id)).transpose()?;
+        request.deadline_ms = deadline_ms;
+        request.near_duplicates =
+            choose("near_duplicates", near_duplicates, &NEAR_DUPLICATES)?.unwrap_or_default();
+        Ok(request)
+    }
+}
+
+/// Takes the time a request has waited off its deadline: the client's clock
+/// started when it asked.
+pub(crate) fn charge_waiting(request: &mut SearchRequest, waited: Duration) {
+    let waited_ms = waited.as_millis() as u64;
+    request.deadline_ms = request.deadline_ms.map(|limit| limit.saturating_sub(waited_ms));
+}
+
+/// Checks a document id that stands in `parameter`.
+pub(crate) fn parse_id(parameter: &str, id: String) -> Result<DocumentId, ApiError> {
+    let shown = id.clone();
+    DocumentId::new(id).map_err(|error| ApiError::invalid(parameter, &shown, error))
+}
+
+/// The choice with this name. Not an enum of serde's: its message for anything
+/// but a string names neither the parameter nor the choices.
+fn choose<T: Copy>(
+    parameter: &'static str,
+    given: Option<String>,
+    choices: &[(&str, T)],
+) -> Result<Option<T>, ApiError> {
+    let Some(given) = given else { return Ok(None) };
+    if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == given) {
+        return Ok(Some(*choice));
+    }
+    let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+    let reason = format!("it must be one of {}", names.join(", "));
+    Err(ApiError::invalid(parameter, &given, reason))
+}
+
+fn resolve_strategy(legs: Legs, fusion: Option<&str>) -> Result<Strategy, ApiError> {
+    let Some(text) = fusion else {
+        return Ok(match legs {
+            Legs::Hybrid => Strategy::DEFAULT,
+            Legs::Lexical => Strategy::Lexical,
+            Legs::Dense => Strategy::Dense,
+        });
+    };
+    let fusion: Fusion = text.parse().map_err(|error| ApiError::invalid("fusion", text, error))?;
+    match legs {
+        Legs::Hybrid => Ok(Strategy::Hybrid { fusion }),
+        Legs::Lexical | Legs::Dense => Err(ApiError::invalid(
+            "fusion",
+            text,
+            "it needs the hybrid strategy; the one asked for has nothing to fuse",
+        )),
+    }
+}
+
+fn parse_filter(text: &str, limits: &Limits) -> Result<Filter, ApiError> {
+    within("filter", text, limits.max_filter_bytes)?;
+    Filter::parse(text).map_err(|FilterSyntaxError { position, expected, found }| {
+        let reason = format!("at byte {position}: expected {expected}, found {found}");
+        ApiError::invalid("filter", text, reason)
+    })
+}
+
+fn within(parameter: &'static str, text: &str, limit: usize) -> Result<(), ApiError> {
+    if text.len() > limit {
+        return Err(ApiError::TooLong { parameter, bytes: text.len(), limit });
+    }
+    Ok(())
+}
+
+fn in_range(parameter: &'static str, value: u64, max: usize) -> Result<usize, ApiError> {
+    match usize::try_from(value) {
+        Ok(small) if (1..=max).contains(&small) => Ok(small),
+        _ => Err(ApiError::OutOfRange { parameter, value, min: 1, max: max as u64 }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(body: &str) -> Result<SearchRequest, ApiError> {
+        let body: SearchBody = serde_json::from_str(body).unwrap();
+        body.into_request(&Limits::default())
+    }
+
+    #[test]
+    fn what_is_not_given_is_the_engines_default() {
+        assert_eq!(request(r#"{"query":"a"}"#).unwrap(), SearchRequest::new("a"));
+    }
+
+    #[test]
+    fn every_parameter_arrives() {
+        let request = request(
+            r#"{"query":"a","strategy":"hybrid","fusion":"rrf:7","top":3,"depth":50,
+                "per_document":2,"typos":"one_edit","explain":true,"why_not":"b/c",
+                "deadline_ms":9,"near_duplicates":"list","filter":"lang = en"}"#,
+        )
+        .unwrap();
+        assert_eq!(request.strategy, Strategy::Hybrid { fusion: "rrf:7".parse().unwrap() });
+        assert_eq!((request.top, request.depth, request.per_document), (3, Some(50), Some(2)));
+        assert_eq!((request.typos, request.detail), (Typos::OneEdit, Detail::Explained));
+        assert_eq!(request.why_not.unwrap().as_str(), "b/c");
+        assert_eq!(request.deadline_ms, Some(9));
+        assert_eq!(request.near_duplicates, NearDuplicates::List);
+        assert!(request.filter.is_some());
+    }
+
+    #[test]
+    fn waiting_uses_up_the_deadline() {
+        let mut request = request(r#"{"query":"a","deadline_ms":50}"#).unwrap();
+        charge_waiting(&mut request, Duration::from_millis(20));
+        assert_eq!(request.deadline_ms, Some(30));
+        charge_waiting(&mut request, Duration::from_secs(1));
+        assert_eq!(request.deadline_ms, Some(0));
+    }
+}
