@@ -6,13 +6,13 @@ use tantivy::tokenizer::{Token, TokenStream, Tokenizer, TokenizerManager};
 
 use super::identifiers::for_each_identifier;
 use super::language::Language;
-use super::normal_form::Normalizer;
+use super::normal_form::{Normalizer, surface};
 use super::words::{WordKind, for_each_word};
 
 /// Raised when a text is cut or normalised differently from before. It is part
 /// of the tokenizers' names, which the schema on disk holds, so an index made by
 /// other rules is refused instead of searched with words it does not contain.
-pub(crate) const ANALYZER_VERSION: u32 = 1;
+const ANALYZER_VERSION: u32 = 1;
 
 /// Which terms of a text a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Tokenizer for Analyzer {
                 for_each_word(text, normalizer.language().elides(), &mut |word| {
                     if word.kind != WordKind::Gram {
                         let span = word.start..word.start + word.text.len();
-                        tokens.push(normalizer.surface(word.text), span, word.position);
+                        tokens.push(surface(word.text), span, word.position);
                     }
                 });
             }
@@ -92,7 +92,7 @@ impl Tokenizer for Analyzer {
 /// write than a resumable state, and the buffer is reused from text to text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tokens {
-    tokens: Vec<Token>,
+    buffer: Vec<Token>,
     used: usize,
     next: usize,
 }
@@ -113,9 +113,9 @@ impl Tokens {
             text,
             position_length: 1,
         };
-        match self.tokens.get_mut(self.used) {
+        match self.buffer.get_mut(self.used) {
             Some(slot) => *slot = token,
-            None => self.tokens.push(token),
+            None => self.buffer.push(token),
         }
         self.used += 1;
     }
@@ -128,11 +128,11 @@ impl TokenStream for &mut Tokens {
     }
 
     fn token(&self) -> &Token {
-        &self.tokens[self.next - 1]
+        &self.buffer[self.next - 1]
     }
 
     fn token_mut(&mut self) -> &mut Token {
-        &mut self.tokens[self.next - 1]
+        &mut self.buffer[self.next - 1]
     }
 }
 

@@ -1,9 +1,9 @@
 //! Finds the best rows of a segment without scoring all of them (MaxScore).
 //!
-//! Terms are sorted by the most they can add. Once the result is full, terms
-//! that together cannot lift a row over its last entry are not essential: rows
-//! are drawn from the other terms' lists, window by window, and only rows that
-//! may still get in are looked up in the rest.
+//! The lists, one a term and field, are sorted by the most they can add. Once
+//! the result is full, lists that together cannot lift a row over its last entry
+//! are optional: rows are drawn from the others, window by window, and only rows
+//! that may still get in are looked up in the optional ones.
 //!
 //! Source: Turtle and Flood, Query evaluation: strategies and optimizations,
 //! IP&M 1995; in windows as in Lucene's MaxScoreBulkScorer. Differs: scores are
@@ -15,8 +15,8 @@ use std::collections::BinaryHeap;
 
 use tantivy::TERMINATED;
 
-use super::bm25::{Bm25, points};
-use super::cursor::{TermCursor, WINDOW_ROWS, Window};
+use super::bm25::points;
+use super::cursor::Cursor;
 use super::row_set::RowSet;
 use crate::document::ChunkOrd;
 use crate::ranked_list::{RankedList, ScoredChunk};
@@ -111,30 +111,33 @@ impl Collector for BetterThan {
 /// * `accepts` - whether a row may be found.
 /// * `ords` - each row's chunk.
 pub(super) fn collect_segment(
-    bm25: &Bm25,
-    mut cursors: Vec<TermCursor<'_>>,
+    mut cursors: Vec<Cursor<'_>>,
     few: Option<&RowSet>,
     accepts: &impl Fn(u32) -> bool,
     ords: &[u32],
     collector: &mut impl Collector,
 ) {
     cursors.sort_by_key(|cursor| cursor.bound);
-    // bounds[i]: the most that the first i terms add together.
+    // bounds[i]: the most that the first i lists add together.
     let mut bounds = Vec::with_capacity(cursors.len() + 1);
-    bounds.push(0_u64);
+    let mut sum = 0;
+    bounds.push(sum);
     for cursor in &cursors {
-        bounds.push(bounds[bounds.len() - 1] + cursor.bound);
+        sum += cursor.bound;
+        bounds.push(sum);
     }
-    let mut scan = Scan { bm25, cursors, bounds, ords };
+    let mut scan = Scan { cursors, bounds, ords };
     match few {
         Some(rows) => scan.row_by_row(rows, accepts, collector),
         None => scan.by_windows(accepts, collector),
     }
 }
 
+/// Rows scored at a time: their sums stay in the first-level cache.
+const WINDOW_ROWS: usize = 2048;
+
 struct Scan<'a> {
-    bm25: &'a Bm25,
-    cursors: Vec<TermCursor<'a>>,
+    cursors: Vec<Cursor<'a>>,
     bounds: Vec<u64>,
     ords: &'a [u32],
 }
@@ -152,29 +155,35 @@ impl Scan<'_> {
     }
 
     fn by_windows(&mut self, accepts: &impl Fn(u32) -> bool, collector: &mut impl Collector) {
-        let mut window = Window::new();
+        let mut scores = vec![0_u64; WINDOW_ROWS];
+        let mut touched = [0_u64; WINDOW_ROWS / 64];
         loop {
             let threshold = collector.threshold();
-            // The first terms, which cannot reach the threshold together.
+            // The first lists, which cannot reach the threshold together.
             let n_optional =
                 self.bounds.partition_point(|&bound| bound < threshold).saturating_sub(1);
             let essential = &mut self.cursors[n_optional..];
-            let start = essential.iter().map(TermCursor::row).min().unwrap_or(TERMINATED);
+            let start = essential.iter().map(Cursor::row).min().unwrap_or(TERMINATED);
             if start == TERMINATED {
                 return;
             }
             let end = start.saturating_add(WINDOW_ROWS as u32).min(TERMINATED);
             for cursor in essential {
-                cursor.add_window(self.bm25, start, end, &mut window);
+                cursor.for_each_before(end, |row, part| {
+                    let at = (row - start) as usize;
+                    scores[at] += part;
+                    touched[at / 64] |= 1 << (at % 64);
+                });
             }
-            for word in 0..window.touched.len() {
-                let mut rest = std::mem::take(&mut window.touched[word]);
+            for (word, bits) in touched.iter_mut().enumerate() {
+                let mut rest = std::mem::take(bits);
                 while rest != 0 {
                     let at = word * 64 + rest.trailing_zeros() as usize;
                     rest &= rest - 1;
-                    let score = std::mem::take(&mut window.scores[at]);
+                    let score = std::mem::take(&mut scores[at]);
                     let row = start + at as u32;
-                    if score + self.bounds[n_optional] >= collector.threshold() && accepts(row) {
+                    let may_get_in = score + self.bounds[n_optional] >= collector.threshold();
+                    if may_get_in && accepts(row) {
                         self.finish(row, score, n_optional, collector);
                     }
                 }
@@ -182,15 +191,15 @@ impl Scan<'_> {
         }
     }
 
-    /// Adds the first `n_terms` terms to a row's score, the strongest first,
-    /// and offers it, or gives up as soon as it cannot get in.
+    /// Adds the first `n_lists` lists to a row's score, the strongest first, and
+    /// offers it, or gives up as soon as it cannot get in.
     #[inline]
-    fn finish(&mut self, row: u32, mut score: u64, n_terms: usize, collector: &mut impl Collector) {
-        for at in (0..n_terms).rev() {
+    fn finish(&mut self, row: u32, mut score: u64, n_lists: usize, collector: &mut impl Collector) {
+        for at in (0..n_lists).rev() {
             if score + self.bounds[at + 1] < collector.threshold() {
                 return;
             }
-            score += self.cursors[at].contribution_at(self.bm25, row);
+            score += self.cursors[at].contribution_at(row);
         }
         if score > 0 && score >= collector.threshold() {
             collector.offer(score, ChunkOrd(self.ords[row as usize]));

@@ -53,9 +53,12 @@ impl Directory for DurableDirectory {
     }
 
     fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {
-        read_checked(&self.root.join(path)).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => OpenReadError::FileDoesNotExist(path.to_owned()),
-            _ => OpenReadError::wrap_io_error(source, path.to_owned()),
+        read_checked(&self.root.join(path)).map_err(|source| {
+            if source.kind() == io::ErrorKind::NotFound {
+                OpenReadError::FileDoesNotExist(path.to_owned())
+            } else {
+                OpenReadError::wrap_io_error(source, path.to_owned())
+            }
         })
     }
 

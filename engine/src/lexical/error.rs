@@ -104,10 +104,17 @@ impl LexicalError {
     /// tantivy reports a file that cannot be parsed as an I/O error of the kind
     /// `InvalidData` or `UnexpectedEof`, our own directory a failed checksum
     /// likewise: all of them are damage, and so is a file that is not there.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other causes are all one to the caller"
+    )]
     pub(super) fn from_tantivy(dir: &Path, error: TantivyError) -> Self {
         match error {
             TantivyError::OpenReadError(error) => Self::from_read(dir, error),
-            TantivyError::IoError(source) => Self::from_io(dir, &source),
+            TantivyError::IoError(source)
+            | TantivyError::LockFailure(LockError::IoError(source), _) => {
+                Self::from_io(dir, &source)
+            }
             TantivyError::OpenWriteError(OpenWriteError::IoError { io_error, filepath }) => {
                 Self::from_io(&dir.join(filepath), &io_error)
             }
@@ -127,7 +134,6 @@ impl LexicalError {
             TantivyError::LockFailure(LockError::LockBusy, _) => {
                 Self::Busy { path: dir.to_owned() }
             }
-            TantivyError::LockFailure(LockError::IoError(source), _) => Self::from_io(dir, &source),
             TantivyError::IndexAlreadyExists => Self::Exists { path: dir.to_owned() },
             other => Self::Internal { path: dir.to_owned(), source: Box::new(other) },
         }
@@ -148,11 +154,11 @@ impl LexicalError {
     }
 
     pub(super) fn from_io(path: &Path, error: &Arc<io::Error>) -> Self {
-        match error.kind() {
-            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-                Self::damaged(path, error.to_string())
-            }
-            kind => Self::io(path, io::Error::new(kind, Arc::clone(error))),
+        let kind = error.kind();
+        if matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) {
+            Self::damaged(path, error.to_string())
+        } else {
+            Self::io(path, io::Error::new(kind, Arc::clone(error)))
         }
     }
 }

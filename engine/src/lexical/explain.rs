@@ -27,7 +27,7 @@ impl ResolvedQuery<'_> {
                 terms.push(term(self.snapshot, clause, segment, row, &frequencies));
             }
         }
-        Ok(Some(Explanation::node(Operation::Sum, "BM25F, the sum over the query's terms", terms)))
+        Ok(Some(Explanation::node(Operation::Sum, "BM25, the sum over the query's terms", terms)))
     }
 }
 
@@ -40,23 +40,28 @@ fn term(
 ) -> Explanation {
     use Operation::{Product, Quotient, Sum};
 
-    let k1 = || Explanation::leaf(snapshot.bm25.k1, "k1, saturation of repetitions");
-    let s = || {
-        let fields =
-            frequencies.iter().map(|&(field, n)| occurrences(snapshot, segment, row, field, n));
-        Explanation::node(Sum, "s, frequency weighted by field and length", fields.collect())
-    };
-    let above = Explanation::node(Sum, "k1 + 1", vec![k1(), Explanation::leaf(1.0, "1")]);
-    let numerator = Explanation::node(Product, "(k1 + 1) * s", vec![above, s()]);
-    let denominator = Explanation::node(Sum, "k1 + s", vec![k1(), s()]);
+    let parts = frequencies.iter().map(|&(field, n)| part(snapshot, segment, row, field, n));
     let mut factors = vec![
         idf(snapshot.statistics.n_chunks, clause.n),
-        Explanation::node(Quotient, "saturated frequency", vec![numerator, denominator]),
+        Explanation::node(Sum, "the fields' parts", parts.collect()),
     ];
-    if clause.clause.count > 1 {
-        factors.insert(0, Explanation::leaf(f64::from(clause.clause.count), "times in the query"));
+    let count = clause.clause.count;
+    if count > 1 {
+        let k3 =
+            || Explanation::leaf(snapshot.bm25.k3, "k3, saturation of repetitions in the query");
+        let times = || Explanation::leaf(f64::from(count), "q, times in the query");
+        let above = Explanation::node(Sum, "k3 + 1", vec![k3(), one()]);
+        let weight = vec![
+            Explanation::node(Product, "(k3 + 1) * q", vec![above, times()]),
+            Explanation::node(Sum, "k3 + q", vec![k3(), times()]),
+        ];
+        factors.insert(0, Explanation::node(Quotient, "weight in the query", weight));
     }
     Explanation::node(Product, describe(clause), factors)
+}
+
+fn one() -> Explanation {
+    Explanation::leaf(1.0, "1")
 }
 
 fn idf(n_chunks: u64, n: u64) -> Explanation {
@@ -74,7 +79,8 @@ fn idf(n_chunks: u64, n: u64) -> Explanation {
     Explanation::node(LnOnePlus, "idf, rarity: ln(1 + (N - n + 0.5) / (n + 0.5))", vec![ratio])
 }
 
-fn occurrences(
+/// What one field adds, before rarity.
+fn part(
     snapshot: &LexicalSnapshot,
     segment: usize,
     row: u32,
@@ -88,34 +94,37 @@ fn occurrences(
     let average = snapshot.statistics.average_length[field as usize];
     let norms = &snapshot.segments[segment].norms[field as usize];
     let length = FieldNormReader::id_to_fieldnorm(norms.fieldnorm_id(row));
+    let k1 = || Explanation::leaf(snapshot.bm25.k1, "k1, saturation of repetitions");
     let b = || Explanation::leaf(weight.b, format!("b of {name}, influence of length"));
+    let f = || Explanation::leaf(f64::from(frequency), format!("f, times in {name}"));
     let relative = vec![
         Explanation::leaf(f64::from(length), format!("length of {name} in terms, as stored")),
         Explanation::leaf(average, format!("average length of {name}")),
     ];
     let relative = Explanation::node(Quotient, "length / average length", relative);
     let norm = vec![
-        Explanation::node(Difference, "1 - b", vec![Explanation::leaf(1.0, "1"), b()]),
+        Explanation::node(Difference, "1 - b", vec![one(), b()]),
         Explanation::node(Product, "b * length / average length", vec![b(), relative]),
     ];
-    let parts = vec![
-        Explanation::leaf(weight.weight, format!("weight of {name}")),
-        Explanation::node(
-            Quotient,
-            "frequency / (1 - b + b * length / average length)",
-            vec![
-                Explanation::leaf(f64::from(frequency), format!("frequency in {name}")),
-                Explanation::node(Sum, "1 - b + b * length / average length", norm),
-            ],
-        ),
+    let norm = Explanation::node(Sum, "norm, 1 - b + b * length / average length", norm);
+    let length_term = Explanation::node(Product, "k1 * norm", vec![k1(), norm]);
+    let above = Explanation::node(Sum, "k1 + 1", vec![k1(), one()]);
+    let saturated = vec![
+        Explanation::node(Product, "(k1 + 1) * f", vec![above, f()]),
+        Explanation::node(Sum, "f + k1 * norm", vec![f(), length_term]),
     ];
-    Explanation::node(Product, format!("in {name}"), parts)
+    let factors = vec![
+        Explanation::leaf(weight.weight, format!("weight of {name}")),
+        Explanation::node(Quotient, "saturated frequency", saturated),
+    ];
+    Explanation::node(Product, format!("in {name}"), factors)
 }
 
 fn describe(clause: &ResolvedClause) -> String {
     let matcher = match &clause.clause.matcher {
         Matcher::Word { stem, surface } if stem == surface => format!("term {surface:?}"),
         Matcher::Word { stem, surface } => format!("term {surface:?} (stem {stem:?})"),
+        Matcher::Joined { stem } => format!("stem {stem:?}, written without its hyphen"),
         Matcher::Identifier(form) => format!("exact spelling {form:?}"),
         Matcher::Phrase(words) => {
             let stems: Vec<_> = words.iter().map(|word| word.stem.as_str()).collect();

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::identifiers::for_each_identifier;
+use super::normal_form::surface;
 use super::query::{Clause, LexicalQuery, Matcher, PhraseWord, Typos};
 use super::words::{WordKind, for_each_word};
 use crate::document::Span;
@@ -14,7 +15,7 @@ impl LexicalQuery {
     /// Words light up by their stem, phrases only where they stand together,
     /// corrected words only in a text without the word as it was typed. What the
     /// query excludes does not light up.
-    pub fn highlights(&self, text: &str) -> Vec<Span> {
+    pub(crate) fn highlights(&self, text: &str) -> Vec<Span> {
         let wanted = Wanted::new(self);
         let mut spans = Vec::new();
         // (stem, position, span) of every word, for phrases and corrections.
@@ -28,7 +29,7 @@ impl LexicalQuery {
                 spans.push(span);
                 found.insert(stem.clone());
             } else if wanted.needs_surfaces {
-                let surface = self.normalizer.surface(word.text);
+                let surface = surface(word.text);
                 if !is_gram && wanted.prefixes.iter().any(|prefix| surface.starts_with(prefix)) {
                     spans.push(span);
                 }
@@ -72,7 +73,7 @@ impl LexicalQuery {
             return;
         }
         for_each_word(text, self.normalizer.language().elides(), &mut |word| {
-            let surface = self.normalizer.surface(word.text);
+            let surface = surface(word.text);
             if word.kind != WordKind::Gram
                 && missing.iter().any(|typed| is_one_edit(typed, &surface))
             {
@@ -103,6 +104,9 @@ impl<'q> Wanted<'q> {
                     wanted.stems.insert(stem);
                     wanted.words.push((stem, surface));
                     wanted.identifiers.insert(surface);
+                }
+                Matcher::Joined { stem } => {
+                    wanted.stems.insert(stem);
                 }
                 Matcher::Identifier(form) => {
                     wanted.identifiers.insert(form);

@@ -3,8 +3,11 @@
 //! Words and their parts are [`super::words`]' business; this adds the exact
 //! spellings: `std::collections::HashMap` and its tail `collections::hashmap`,
 //! `Vec<T>`, `#[derive(Debug)]`, `--flag`, `v1.2.3` and `1.2.3`, `E0382` and
-//! `0382`, `hash_map` beside `hashmap`, and of hyphenated words the form without
-//! hyphens, so that "e-mail" meets "email".
+//! `0382`, `hash_map` beside `hashmap`.
+//!
+//! Hyphenated words are prose ("well-known", "IL-6") and give only the form
+//! without hyphens, so that "email" finds "e-mail". Kept whole as well they cost
+//! .008 nDCG@10 on SciFact's train split: their parts are found already.
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -78,16 +81,19 @@ fn run(
         }
     };
     if whole.len() <= MAX_WHOLE_BYTES && reads_like_code(whole) {
-        add(whole.to_lowercase(), start, end);
+        let is_hyphenated = whole.contains('-') && whole.split('-').all(is_alphanumeric);
+        if !is_hyphenated {
+            add(whole.to_lowercase(), start, end);
+        }
         for (at, _) in whole.match_indices("::") {
             let tail = &whole[at + 2..];
             if tail.contains("::") {
                 add(tail.to_lowercase(), start + at + 2, end);
             }
         }
-        let hyphenated = whole.trim_start_matches('-');
-        if hyphenated.contains('-') && hyphenated.split('-').all(is_alphanumeric) {
-            add(hyphenated.replace('-', "").to_lowercase(), start, end);
+        let words = whole.trim_start_matches('-');
+        if words.contains('-') && words.split('-').all(is_alphanumeric) {
+            add(words.replace('-', "").to_lowercase(), start, end);
         }
     }
     for (at, word) in whole.unicode_word_indices() {
@@ -223,7 +229,7 @@ mod tests {
         check("error[E0382]: moved", &["error[e0382]", "e0382", "0382"]);
         check("since v1.2.3", &["v1.2.3", "1.2.3"]);
         check("C++ and C#", &["c++", "c#"]);
-        check("an e-mail", &["e-mail", "email"]);
+        check("an e-mail", &["email"]);
         check("call HashMap::new().", &["hashmap::new", "hashmap"]);
         check("main.rs", &["main.rs"]);
     }

@@ -85,6 +85,7 @@ impl Lookup {
                 fields.push((TextField::Identifiers, any(surface)));
                 fields
             }
+            Matcher::Joined { stem } => everywhere(any(stem)),
             Matcher::Identifier(form) => vec![(TextField::Identifiers, any(form))],
             Matcher::Phrase(words) => everywhere(Terms::Phrase(words.clone())),
             Matcher::Prefix(prefix) => [TextField::Spellings, TextField::Identifiers]
@@ -216,7 +217,9 @@ fn phrase(
             starts.clear();
             lead.append_positions_with_offset(0, &mut starts);
             starts.retain(|&position| position >= *lead_offset);
-            starts.iter_mut().for_each(|position| *position -= *lead_offset);
+            for position in &mut starts {
+                *position -= *lead_offset;
+            }
             for (postings, offset) in &mut *others {
                 positions.clear();
                 postings.append_positions_with_offset(0, &mut positions);

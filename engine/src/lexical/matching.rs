@@ -108,7 +108,9 @@ impl LexicalSnapshot {
         let Some((first, last)) = ordinals else { return Ok(rows) };
         let mut found = Vec::new();
         column.ords().get_docids_for_value_range(first..=last, 0..segment.n_rows(), &mut found);
-        found.into_iter().for_each(|row| rows.insert(row));
+        for row in found {
+            rows.insert(row);
+        }
         Ok(rows)
     }
 }

@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tantivy::index::IndexMeta;
+use tantivy::index::{IndexMeta, SegmentId};
 use tantivy::{Index, IndexSettings};
 
 use self::analyzer::Analyzer;
@@ -51,11 +51,11 @@ use self::snapshot::OpenFailure;
 use self::verify::Verifier;
 use crate::segment_file::Verify;
 
-pub(crate) use self::analyzer::ANALYZER_VERSION;
 pub use self::bm25::{Bm25, FieldWeight, FieldWeights};
 pub use self::error::LexicalError;
 pub use self::language::{Language, UnknownLanguage};
-pub use self::query::{LexicalQuery, QueryOptions, Typos};
+pub use self::query::Typos;
+pub(crate) use self::query::{LexicalQuery, QueryOptions};
 pub(crate) use self::snapshot::LexicalSnapshot;
 pub(crate) use self::writer::{LexicalRow, LexicalWriter};
 
@@ -136,12 +136,12 @@ impl LexicalIndex {
     pub(crate) fn snapshot(&self) -> Result<LexicalSnapshot, LexicalError> {
         for attempt in 0..MAX_ATTEMPTS {
             let metas = self.metas()?;
-            let identity = identity(&metas);
+            let identity = Identity::of(&metas);
             let opened = self
                 .verifier
                 .check(&self.index, &self.dir, &metas)
                 .and_then(|()| LexicalSnapshot::open(&self.index, &self.dir, self.fields, metas));
-            let still_current = identity == self::identity(&self.metas()?);
+            let still_current = identity == Identity::of(&self.metas()?);
             match opened {
                 Ok(snapshot) if still_current => return Ok(snapshot),
                 Err(OpenFailure::Other(error)) => return Err(error),
@@ -175,9 +175,12 @@ impl LexicalIndex {
             payload: Option<String>,
         }
         let path = dir.join(META);
-        let bytes = directory::read_checked(&path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => LexicalError::damaged(&path, "it is missing"),
-            _ => LexicalError::from_io(&path, &source.into()),
+        let bytes = directory::read_checked(&path).map_err(|source| {
+            if source.kind() == std::io::ErrorKind::NotFound {
+                LexicalError::damaged(&path, "it is missing")
+            } else {
+                LexicalError::from_io(&path, &source.into())
+            }
         })?;
         let commit: Commit = serde_json::from_slice(&bytes)
             .map_err(|error| LexicalError::damaged(&path, error.to_string()))?;
@@ -197,8 +200,21 @@ impl LexicalIndex {
 }
 
 /// What tells two generations apart.
-fn identity(metas: &IndexMeta) -> (u64, Option<String>, Vec<(String, Option<u64>)>) {
-    let segments =
-        metas.segments.iter().map(|meta| (meta.id().uuid_string(), meta.delete_opstamp()));
-    (metas.opstamp, metas.payload.clone(), segments.collect())
+#[derive(PartialEq, Eq)]
+struct Identity {
+    opstamp: u64,
+    payload: Option<String>,
+    /// Each segment and the last of its deletes.
+    segments: Vec<(SegmentId, Option<u64>)>,
+}
+
+impl Identity {
+    fn of(metas: &IndexMeta) -> Self {
+        let segments = metas.segments.iter().map(|meta| (meta.id(), meta.delete_opstamp()));
+        Self {
+            opstamp: metas.opstamp,
+            payload: metas.payload.clone(),
+            segments: segments.collect(),
+        }
+    }
 }

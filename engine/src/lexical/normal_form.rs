@@ -8,8 +8,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::language::Language;
 
-/// Makes the two forms of a word: its surface (lower-cased and folded) and its
-/// stem.
+/// Makes stems.
 #[derive(Clone, Copy)]
 pub(super) struct Normalizer {
     language: Language,
@@ -31,14 +30,6 @@ impl Normalizer {
         self.language
     }
 
-    /// The word as it is spelled: "Naïve" is "naive", "hash_map" is "hashmap",
-    /// "1,000" is "1000".
-    pub(super) fn surface(self, word: &str) -> String {
-        let mut form = fold(lower(word)).into_owned();
-        form.retain(|c| c != '\'');
-        form
-    }
-
     /// The word without its inflection: "connections" is "connect".
     ///
     /// Accents are folded before the English stemmer, which knows none ("naïve"
@@ -54,6 +45,14 @@ impl Normalizer {
         stem.retain(|c| c != '\'');
         stem
     }
+}
+
+/// The word as it is spelled: "Naïve" is "naive", "hash_map" is "hashmap",
+/// "1,000" is "1000".
+pub(super) fn surface(word: &str) -> String {
+    let mut form = fold(lower(word)).into_owned();
+    form.retain(|c| c != '\'');
+    form
 }
 
 /// NFKC, lower case, one apostrophe, no separators inside: underscores, the dots
@@ -113,10 +112,6 @@ fn fold(word: Cow<'_, str>) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn surface(word: &str) -> String {
-        Normalizer::new(Language::English).surface(word)
-    }
 
     fn stem(language: Language, word: &str) -> String {
         Normalizer::new(language).stem(word)

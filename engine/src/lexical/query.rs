@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::identifiers::for_each_identifier;
 use super::language::Language;
-use super::normal_form::Normalizer;
+use super::normal_form::{Normalizer, surface};
 use super::words::{Word, WordKind, for_each_word, is_unspaced};
 
 /// What to do with a word that no chunk holds.
@@ -32,15 +32,15 @@ pub enum Typos {
 
 /// How a query's text is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct QueryOptions {
+pub(crate) struct QueryOptions {
     /// Words that no chunk holds.
-    pub typos: Typos,
+    pub(crate) typos: Typos,
 }
 
 /// A parsed query. Parsing needs the language of the index and nothing else, so
 /// one query serves every generation.
 #[derive(Clone, Debug)]
-pub struct LexicalQuery {
+pub(crate) struct LexicalQuery {
     pub(super) normalizer: Normalizer,
     pub(super) options: QueryOptions,
     /// What adds to the score, each once, in the order of the text.
@@ -73,6 +73,10 @@ pub(super) enum Matcher {
     /// A word: its stem in title, headings and body, its spelling among the
     /// identifiers.
     Word { stem: String, surface: String },
+    /// A hyphenated word without its hyphens, as a stem in title, headings and
+    /// body. Not among the identifiers: a chunk that has the hyphens too has the
+    /// parts, and would count twice.
+    Joined { stem: String },
     /// An exact spelling among the identifiers.
     Identifier(String),
     /// Stems at fixed distances, in title, headings or body.
@@ -96,7 +100,11 @@ impl Matcher {
     fn n_terms(&self) -> usize {
         match self {
             Self::Phrase(words) => words.len(),
-            Self::Word { .. } | Self::Identifier(_) | Self::Prefix(_) | Self::GramPrefix(_) => 1,
+            Self::Word { .. }
+            | Self::Joined { .. }
+            | Self::Identifier(_)
+            | Self::Prefix(_)
+            | Self::GramPrefix(_) => 1,
         }
     }
 }
@@ -105,18 +113,18 @@ impl LexicalQuery {
     /// Most terms a query looks up, phrases counted by their words. Of a longer
     /// one the first are kept (a question or a pasted abstract fits whole), and
     /// [`LexicalQuery::n_dropped_terms`] says how many were not.
-    pub const MAX_TERMS: usize = 256;
+    pub(crate) const MAX_TERMS: usize = 256;
     /// A longer quotation is read as bare words.
-    pub const MAX_PHRASE_WORDS: usize = 64;
+    pub(crate) const MAX_PHRASE_WORDS: usize = 64;
     /// Shorter words are not corrected: most words of three letters are one edit
     /// from another.
-    pub const MIN_TYPO_CHARS: usize = 4;
+    pub(crate) const MIN_TYPO_CHARS: usize = 4;
 
     /// Reads a query. Every string is one.
     ///
     /// # Arguments
     /// * `language` - the index's; stems of another would miss.
-    pub fn parse(text: &str, options: QueryOptions, language: Language) -> Self {
+    pub(crate) fn parse(text: &str, options: QueryOptions, language: Language) -> Self {
         let mut parser = Parser::new(options, language);
         let mut has_operators = false;
         let mut plain = Vec::new();
@@ -135,18 +143,18 @@ impl LexicalQuery {
     /// The text for a reader that knows no operators: an encoder. Signs, quotes
     /// and stars are removed, and what is excluded altogether; without any of
     /// them it is the trimmed text itself. Empty for a query of exclusions.
-    pub fn plain_text(&self) -> &str {
+    pub(crate) fn plain_text(&self) -> &str {
         &self.plain_text
     }
 
     /// How many distinct terms were beyond [`LexicalQuery::MAX_TERMS`] and not
     /// looked up.
-    pub fn n_dropped_terms(&self) -> usize {
+    pub(crate) fn n_dropped_terms(&self) -> usize {
         self.n_dropped_terms
     }
 
     /// How unknown words are taken.
-    pub fn options(&self) -> QueryOptions {
+    pub(crate) fn options(&self) -> QueryOptions {
         self.options
     }
 }
@@ -343,7 +351,7 @@ impl Parser {
         });
         let Word { text, kind, .. } = last?;
         // A run of characters without blanks is found inside words anyway.
-        (kind != WordKind::Gram).then(|| Matcher::Prefix(self.query.normalizer.surface(text)))
+        (kind != WordKind::Gram).then(|| Matcher::Prefix(surface(text)))
     }
 
     /// The words, identifiers and the phrase of a piece of text.
@@ -374,7 +382,7 @@ impl Parser {
                     .phrase
                     .push(PhraseWord { stem: stem.clone(), offset: word.position as u32 });
             }
-            let surface = normalizer.surface(word.text);
+            let surface = surface(word.text);
             surfaces.insert(surface.clone());
             let matcher = Matcher::Word { stem, surface };
             if word.text.len() == text.len() {
@@ -389,15 +397,17 @@ impl Parser {
                 // Without hyphens it may be a word of prose: "e-mail".
                 let is_word = form.chars().all(char::is_alphanumeric)
                     && !form.starts_with(|c: char| c.is_ascii_digit());
-                let matcher = if is_word {
-                    Matcher::Word { stem: normalizer.stem(form), surface: form.to_owned() }
+                let exact = || Matcher::Identifier(form.to_owned());
+                if is_word {
+                    let (stem, surface) = (normalizer.stem(form), form.to_owned());
+                    reading.allow(Matcher::Word { stem: stem.clone(), surface });
+                    reading.scoring.push(Matcher::Joined { stem });
                 } else {
-                    Matcher::Identifier(form.to_owned())
-                };
-                if is_first || is_word {
-                    reading.allow(matcher.clone());
+                    if is_first {
+                        reading.allow(exact());
+                    }
+                    reading.scoring.push(exact());
                 }
-                reading.scoring.push(matcher);
             }
             is_first = false;
         });

@@ -5,9 +5,9 @@ use tantivy::DocSet;
 use tantivy::postings::Postings;
 use tantivy::schema::IndexRecordOption;
 
-use super::bm25::{Bm25, idf};
+use super::bm25::{contribution, idf};
 use super::collect::{Collector, collect_segment};
-use super::cursor::TermCursor;
+use super::cursor::Cursor;
 use super::error::LexicalError;
 use super::lookup::{FieldList, Lookup, Rows};
 use super::query::{Clause, Condition, LexicalQuery};
@@ -37,8 +37,7 @@ pub(super) struct ResolvedClause {
     pub(super) lookup: Lookup,
     /// Live chunks that hold it in the field where most do.
     pub(super) n: u64,
-    /// `count * idf * (k1 + 1)`.
-    pub(super) boost: f64,
+    idf: f64,
     lists: Vec<Vec<FieldList>>,
 }
 
@@ -69,13 +68,13 @@ impl<'s> ResolvedQuery<'s> {
         collector: &mut impl Collector,
     ) -> Result<(), LexicalError> {
         for (at, segment) in self.snapshot.segments.iter().enumerate() {
-            let mut cursors = Vec::with_capacity(self.clauses.len());
+            let mut cursors = Vec::with_capacity(2 * self.clauses.len());
             let mut n_postings = 0;
             for clause in &self.clauses {
-                let lists = &clause.lists[at];
-                if !lists.is_empty() {
-                    n_postings += lists.iter().map(FieldList::len).sum::<usize>();
-                    cursors.push(TermCursor::new(self.snapshot, segment, lists, clause.boost)?);
+                for list in &clause.lists[at] {
+                    n_postings += list.len();
+                    let boost = clause.boost(self.snapshot, list.field);
+                    cursors.push(Cursor::new(self.snapshot, segment, list, boost)?);
                 }
             }
             if cursors.is_empty() {
@@ -89,7 +88,7 @@ impl<'s> ResolvedQuery<'s> {
                 let ord = crate::document::ChunkOrd(segment.ords[row as usize]);
                 holds && allowed.is_none_or(|allowed| allowed.contains(ord))
             };
-            collect_segment(&self.snapshot.bm25, cursors, few, &accepts, &segment.ords, collector);
+            collect_segment(cursors, few, &accepts, &segment.ords, collector);
         }
         Ok(())
     }
@@ -116,12 +115,9 @@ impl<'s> ResolvedQuery<'s> {
         }
         let mut score = 0;
         for clause in &self.clauses {
-            let mut s = 0.0;
             for (field, frequency) in clause.frequencies(self.snapshot, segment, row)? {
-                s += f64::from(frequency) * self.snapshot.per_occurrence(segment, field, row);
-            }
-            if s > 0.0 {
-                score += self.snapshot.bm25.contribution(clause.boost, s);
+                let length_term = self.snapshot.length_term(segment, field, row);
+                score += contribution(clause.boost(self.snapshot, field), frequency, length_term);
             }
         }
         Ok((score > 0).then_some(score))
@@ -213,12 +209,14 @@ impl ResolvedClause {
             return Ok(None);
         }
         let idf = idf(snapshot.statistics.n_chunks, n);
-        let boost = f64::from(clause.count) * idf * (snapshot.bm25.k1 + 1.0);
-        Ok(Some(Self { clause: clause.clone(), lookup, n, boost, lists }))
+        Ok(Some(Self { clause: clause.clone(), lookup, n, idf, lists }))
     }
 
-    /// How often each field of a row holds it, in the order in which search
-    /// adds them.
+    fn boost(&self, snapshot: &LexicalSnapshot, field: TextField) -> f64 {
+        snapshot.bm25.boost(self.clause.count, self.idf, field)
+    }
+
+    /// How often each field of a row holds it.
     pub(super) fn frequencies(
         &self,
         snapshot: &LexicalSnapshot,
@@ -247,10 +245,5 @@ impl ResolvedClause {
             }
         }
         Ok(frequencies)
-    }
-
-    /// The most it can add to a score.
-    pub(super) fn bound(&self) -> u64 {
-        Bm25::bound(self.boost)
     }
 }

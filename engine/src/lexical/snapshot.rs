@@ -12,7 +12,7 @@ use tantivy::postings::TermInfo;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, Index, TantivyError, Term};
 
-use super::bm25::{Bm25, CollectionStatistics};
+use super::bm25::{Bm25, CollectionStatistics, LengthTable};
 use super::collect::{BetterThan, Collector, TopChunks};
 use super::error::LexicalError;
 use super::field_key;
@@ -114,10 +114,6 @@ pub(crate) struct LexicalSnapshot {
     payload: String,
 }
 
-/// What one occurrence adds to a term's weighted frequency, by length code: the
-/// lengths are stored in one byte, so the division is done 256 times in all.
-pub(super) type LengthTable = [f64; 256];
-
 impl LexicalSnapshot {
     /// Opens the segments that `metas` names.
     pub(super) fn open(
@@ -132,11 +128,13 @@ impl LexicalSnapshot {
                 .into_iter()
                 .map(|meta| Segment::open(index, &fields, meta))
                 .collect::<tantivy::Result<Vec<_>>>()
-                .map_err(|error| match error {
-                    TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(_)) => {
-                        OpenFailure::Vanished(LexicalError::from_tantivy(dir, error))
-                    }
-                    other => OpenFailure::Other(LexicalError::from_tantivy(dir, other)),
+                .map_err(|error| {
+                    let is_gone = matches!(
+                        &error,
+                        TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(_))
+                    );
+                    let error = LexicalError::from_tantivy(dir, error);
+                    if is_gone { OpenFailure::Vanished(error) } else { OpenFailure::Other(error) }
                 })
         })?;
         let statistics = statistics(&segments);
@@ -150,9 +148,8 @@ impl LexicalSnapshot {
         &self.length_tables[field as usize]
     }
 
-    /// What one occurrence in a field of a row adds to a term's weighted
-    /// frequency.
-    pub(super) fn per_occurrence(&self, segment: usize, field: TextField, row: u32) -> f64 {
+    /// `k1 * norm` of a field of a row.
+    pub(super) fn length_term(&self, segment: usize, field: TextField, row: u32) -> f64 {
         let norms = &self.segments[segment].norms[field as usize];
         self.length_table(field)[norms.fieldnorm_id(row) as usize]
     }
@@ -351,6 +348,6 @@ fn length_tables(
     Box::new(TextField::ALL.map(|field| {
         let average = statistics.average_length[field as usize];
         let length = |code: usize| FieldNormReader::id_to_fieldnorm(code as u8);
-        std::array::from_fn(|code| bm25.per_occurrence(field, length(code), average))
+        std::array::from_fn(|code| bm25.length_term(field, length(code), average))
     }))
 }

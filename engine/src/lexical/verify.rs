@@ -105,10 +105,7 @@ fn files(meta: &SegmentMeta) -> Vec<PathBuf> {
 }
 
 fn failure(dir: &Path, error: OpenReadError) -> OpenFailure {
-    match error {
-        OpenReadError::FileDoesNotExist(_) => {
-            OpenFailure::Vanished(LexicalError::from_read(dir, error))
-        }
-        other => OpenFailure::Other(LexicalError::from_read(dir, other)),
-    }
+    let is_gone = matches!(error, OpenReadError::FileDoesNotExist(_));
+    let error = LexicalError::from_read(dir, error);
+    if is_gone { OpenFailure::Vanished(error) } else { OpenFailure::Other(error) }
 }

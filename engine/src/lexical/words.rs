@@ -192,7 +192,7 @@ fn cut(word: &str) -> &str {
 
 fn has_parts(word: &str) -> bool {
     let mut n_parts = 0;
-    for_each_part(word, &mut |part, _| n_parts += if part.len() < word.len() { 1 } else { 0 });
+    for_each_part(word, &mut |part, _| n_parts += usize::from(part.len() < word.len()));
     n_parts > 0
 }
 

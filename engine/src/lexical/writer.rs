@@ -94,7 +94,7 @@ impl LexicalWriter {
         for (name, value) in fields {
             if name != field_key::ID && name != field_key::TITLE {
                 field_key::for_each_key(name, value, &mut |key| {
-                    doc.add_bytes(self.fields.keys, &key)
+                    doc.add_bytes(self.fields.keys, &key);
                 });
             }
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::{LexicalError, LexicalIndex, LexicalOptions};
 use super::{TestIndex, TestRow};
 use crate::document::{DocumentId, FieldValue};
-use crate::search::filter::Filter;
+use crate::search::filter::{Filter, FilterError};
 use crate::segment_file::Verify;
 
 fn sample() -> TestIndex {
@@ -23,25 +23,26 @@ fn sample() -> TestIndex {
     index
 }
 
-/// Everything one can ask, as one value.
-fn answers(dir: &Path, verify: Verify) -> Result<String, LexicalError> {
+/// Everything one can ask.
+fn answers(dir: &Path, verify: Verify) -> Result<Vec<String>, LexicalError> {
     let index = LexicalIndex::open(dir, LexicalOptions::default(), verify)?;
     let snapshot = index.snapshot()?;
-    let mut answers = snapshot.payload().to_owned();
+    let mut answers = vec![snapshot.payload().to_owned()];
     for text in ["common word1", "\"hashmap text\"", "wor*", "+hashmap -word2"] {
         let query = TestIndex::query(text);
         let list = snapshot.search(&query, 20, None)?;
-        answers += &format!("{:?}", list.entries());
+        answers.push(format!("{:?}", list.entries()));
         if let Some(entry) = list.entries().first() {
-            answers += &format!("{:?}", snapshot.explain(&query, entry.ord)?);
+            answers.push(format!("{:?}", snapshot.explain(&query, entry.ord)?));
         }
     }
     let filter = Filter::parse("n > 0 and title = \"A title\"").unwrap();
-    let matching = snapshot.matching(&filter, 200).map_err(|error| match error {
-        crate::search::filter::FilterError::Lexical(error) => error,
-        other => panic!("{other}"),
-    })?;
-    answers += &format!("{matching:?} {:?}", snapshot.alive(200)?);
+    match snapshot.matching(&filter, 200) {
+        Ok(matching) => answers.push(format!("{matching:?}")),
+        Err(FilterError::Lexical(error)) => return Err(error),
+        Err(error) => panic!("{error}"),
+    }
+    answers.push(format!("{:?}", snapshot.alive(200)?));
     Ok(answers)
 }
 
@@ -54,7 +55,7 @@ fn no_damaged_file_gives_a_wrong_answer_or_a_panic() {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if name.ends_with(".lock") {
+        if path.extension().is_some_and(|extension| extension == "lock") {
             continue;
         }
         n_files += 1;
