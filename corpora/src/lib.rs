@@ -8,8 +8,8 @@
 //! machine, is listed by [`rust_docs`].
 //!
 //! Of the engine this crate uses names and positions only ([`engine::DocumentId`],
-//! [`engine::Span`]); it indexes nothing and reads no document but for the
-//! first bytes that tell a page from a redirect.
+//! [`engine::Span`]); it indexes nothing and parses no document; of a page it reads
+//! the first bytes, which tell it from a redirect, or hashes it whole.
 
 mod beir;
 mod error;

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use corpora::rust_docs::{self, CorpusFile, DropReason, Listing, Origin, Profile};
+use corpora::rust_docs::{self, CorpusFile, DropReason, Listing, Origin, PageManifest, Profile};
 use corpora::rust_docs_questions;
 
 fn listing(profile: Profile) -> Option<(Listing, PathBuf)> {
@@ -61,4 +61,20 @@ fn the_full_profile_has_more_than_ten_thousand_documents_without_repeats() {
     );
     assert!(ids.iter().any(|id| id.as_str() == "rust-docs/std/vec/struct.Vec.html"));
     println!("{} documents; dropped: {:?}", listing.files.len(), listing.dropped);
+}
+
+#[test]
+fn the_manifest_is_that_of_the_version_it_names() {
+    let Some((listing, _)) = listing(Profile::Books) else { return };
+    let written = PageManifest::of_questions().unwrap();
+    let installed = PageManifest::of_listing(&listing).unwrap();
+    if installed.version != written.version {
+        println!(
+            "skipped: Rust {} is installed, the manifest is of {}",
+            installed.version, written.version
+        );
+        return;
+    }
+    let changes = written.changes_to(&installed);
+    assert_eq!((changes.changed, changes.missing, changes.added), (0, 0, 0));
 }

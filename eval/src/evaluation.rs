@@ -19,6 +19,18 @@ pub struct MeasureResult {
     pub ci95: Interval,
 }
 
+impl MeasureResult {
+    /// The mean of per-topic values, with its interval.
+    pub(crate) fn new(requested: &RequestedMeasure, per_topic: Vec<f64>) -> Self {
+        Self {
+            requested: requested.clone(),
+            mean: mean(&per_topic),
+            ci95: Bootstrap::DEFAULT.mean_interval(&per_topic),
+            per_topic,
+        }
+    }
+}
+
 /// A scored run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
@@ -64,17 +76,12 @@ pub fn evaluate(run: &Run, qrels: &Qrels, measures: &[RequestedMeasure]) -> Eval
     let results = measures
         .iter()
         .map(|requested| {
-            let per_topic: Vec<f64> = qrels
+            let per_topic = qrels
                 .iter()
                 .zip(&rankings)
                 .map(|((_, judgments), ranking)| requested.measure.score(ranking, judgments))
                 .collect();
-            MeasureResult {
-                requested: requested.clone(),
-                mean: mean(&per_topic),
-                ci95: Bootstrap::DEFAULT.mean_interval(&per_topic),
-                per_topic,
-            }
+            MeasureResult::new(requested, per_topic)
         })
         .collect();
     Evaluation {

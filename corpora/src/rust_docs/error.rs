@@ -50,6 +50,14 @@ pub enum RustDocsError {
         #[source]
         source: serde_json::Error,
     },
+    /// The list of pages that comes with the questions is broken.
+    #[error(
+        "corpora/rust-docs/pages.tsv, line {line}: expected a hash, a tab and an id; write it anew with `trovato corpus check`"
+    )]
+    Manifest {
+        /// 1-based.
+        line: usize,
+    },
     /// The operating system refused.
     #[error("cannot read {}: {source}", path.display())]
     Io {

@@ -8,6 +8,7 @@
 
 mod error;
 mod locate;
+mod manifest;
 mod packages;
 mod pages;
 
@@ -20,6 +21,7 @@ use engine::DocumentId;
 
 pub use error::RustDocsError;
 pub use locate::{DOCS_VARIABLE, RustDocs};
+pub use manifest::{PageChanges, PageManifest};
 
 /// How much of the corpus is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

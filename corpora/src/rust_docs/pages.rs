@@ -78,6 +78,11 @@ pub(super) fn library(html: &Path, collected: &mut Collected) -> Result<(), Rust
     Ok(())
 }
 
+/// Two copies of a bare list of every error code. It holds every code and says
+/// nothing of any, so it would stand above the page of the code that was asked
+/// for.
+const ERROR_LISTS: [&str; 2] = ["error_codes/error-index.html", "error_codes/index.html"];
+
 fn drop_reason(relative: &str, path: &Path) -> Result<Option<DropReason>, RustDocsError> {
     if OLD_EDITIONS.iter().any(|folder| relative.starts_with(folder)) {
         return Ok(Some(DropReason::OldEdition));
@@ -90,7 +95,7 @@ fn drop_reason(relative: &str, path: &Path) -> Result<Option<DropReason>, RustDo
         Some(DropReason::Redirect)
     } else if name == "print.html" {
         Some(DropReason::PrintPage)
-    } else if name == "toc.html" {
+    } else if name == "toc.html" || ERROR_LISTS.contains(&relative) {
         Some(DropReason::TableOfContents)
     } else {
         None

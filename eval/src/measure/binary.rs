@@ -1,38 +1,35 @@
-//! Measures that ask of each document only whether it is relevant.
+//! Measures that ask of each rank only what it found, not how good that was.
 //!
-//! `found` tells it by rank, best first, already cut; `n_relevant` counts the
-//! relevant documents there are, found or not.
+//! `found` counts by rank, best first and already cut, the relevant units found
+//! there for the first time; `n_relevant` counts the units there are. For
+//! documents a rank finds one or none. A passage may cover several pieces of
+//! evidence at once; the formulas are the same, and coincide with trec_eval's
+//! for counts of 0 and 1.
 
-pub(super) fn recall(found: &[bool], n_relevant: usize) -> f64 {
-    ratio(count(found), n_relevant)
+pub(super) fn recall(found: &[usize], n_relevant: usize) -> f64 {
+    ratio(found.iter().sum(), n_relevant)
 }
 
-pub(super) fn precision(found: &[bool], cutoff: usize) -> f64 {
-    ratio(count(found), cutoff)
+pub(super) fn precision(found: &[usize], cutoff: usize) -> f64 {
+    ratio(found.iter().filter(|units| **units > 0).count(), cutoff)
 }
 
-pub(super) fn success(found: &[bool]) -> f64 {
-    if found.contains(&true) { 1.0 } else { 0.0 }
+pub(super) fn success(found: &[usize]) -> f64 {
+    if found.iter().any(|units| *units > 0) { 1.0 } else { 0.0 }
 }
 
-pub(super) fn reciprocal_rank(found: &[bool]) -> f64 {
-    found.iter().position(|relevant| *relevant).map_or(0.0, |at| 1.0 / (at + 1) as f64)
+pub(super) fn reciprocal_rank(found: &[usize]) -> f64 {
+    found.iter().position(|units| *units > 0).map_or(0.0, |at| 1.0 / (at + 1) as f64)
 }
 
-pub(super) fn average_precision(found: &[bool], n_relevant: usize) -> f64 {
-    let mut hits = 0;
+pub(super) fn average_precision(found: &[usize], n_relevant: usize) -> f64 {
+    let mut n_found = 0;
     let mut sum = 0.0;
-    for (at, relevant) in found.iter().enumerate() {
-        if *relevant {
-            hits += 1;
-            sum += ratio(hits, at + 1);
-        }
+    for (at, units) in found.iter().enumerate() {
+        n_found += units;
+        sum += *units as f64 * ratio(n_found, at + 1).min(1.0);
     }
     if n_relevant == 0 { 0.0 } else { sum / n_relevant as f64 }
-}
-
-fn count(found: &[bool]) -> usize {
-    found.iter().filter(|relevant| **relevant).count()
 }
 
 fn ratio(part: usize, whole: usize) -> f64 {

@@ -96,6 +96,12 @@ impl Measure {
     /// The lowest grade that counts as relevant unless `rel=` says otherwise.
     pub const RELEVANT_FROM: i32 = 1;
 
+    /// `metric` over the first `cutoff` ranks (0 is raised to 1).
+    pub fn at(metric: Metric, cutoff: usize) -> Self {
+        let cutoff = Some(NonZeroUsize::new(cutoff).unwrap_or(NonZeroUsize::MIN));
+        Self { metric, cutoff, relevant_from: Self::RELEVANT_FROM }
+    }
+
     /// What it looks at.
     pub fn metric(&self) -> Metric {
         self.metric
@@ -124,16 +130,40 @@ impl Measure {
         if self.metric == Metric::Ndcg {
             return gain::ndcg(grades, judgments.values().copied(), depth);
         }
-        let found: Vec<bool> = grades.map(|grade| grade >= self.relevant_from).collect();
+        let found: Vec<usize> =
+            grades.map(|grade| usize::from(grade >= self.relevant_from)).collect();
         let n_relevant = judgments.values().filter(|grade| **grade >= self.relevant_from).count();
+        self.binary(&found, n_relevant, depth)
+    }
+
+    /// Scores a ranking whose entries may find several relevant units at once,
+    /// or the same unit again: passages over pieces of evidence.
+    ///
+    /// # Arguments
+    /// * `found` - for each rank, best first, how many units it is the first to
+    ///   find.
+    /// * `n_relevant` - how many units there are.
+    ///
+    /// # Returns
+    /// A value in `[0, 1]`. nDCG takes the number of units as gain, against an
+    /// ideal that finds one unit a rank; a ranking that does better gets 1.
+    pub fn score_units(&self, found: &[usize], n_relevant: usize) -> f64 {
+        let depth = self.cutoff().unwrap_or(usize::MAX);
+        let found = &found[..found.len().min(depth)];
+        if self.metric == Metric::Ndcg {
+            let gains = found.iter().map(|units| *units as i32);
+            return gain::ndcg(gains, (0..n_relevant).map(|_| 1), depth).min(1.0);
+        }
+        self.binary(found, n_relevant, depth)
+    }
+
+    fn binary(&self, found: &[usize], n_relevant: usize, depth: usize) -> f64 {
         match self.metric {
-            Metric::Recall => binary::recall(&found, n_relevant),
-            Metric::Precision => binary::precision(&found, depth),
-            Metric::Success => binary::success(&found),
-            Metric::ReciprocalRank => binary::reciprocal_rank(&found),
-            Metric::AveragePrecision | Metric::Ndcg => {
-                binary::average_precision(&found, n_relevant)
-            }
+            Metric::Recall => binary::recall(found, n_relevant),
+            Metric::Precision => binary::precision(found, depth),
+            Metric::Success => binary::success(found),
+            Metric::ReciprocalRank => binary::reciprocal_rank(found),
+            Metric::AveragePrecision | Metric::Ndcg => binary::average_precision(found, n_relevant),
         }
     }
 }
@@ -193,6 +223,12 @@ pub struct RequestedMeasure {
     pub name: String,
     /// What it means.
     pub measure: Measure,
+}
+
+impl From<Measure> for RequestedMeasure {
+    fn from(measure: Measure) -> Self {
+        Self { name: measure.to_string(), measure }
+    }
 }
 
 impl FromStr for RequestedMeasure {
@@ -298,6 +334,22 @@ mod tests {
         check("AP@1", "a b c", &GRADED, 1.0 / 3.0);
         check("P(rel=2)@3", "c a b", &GRADED, 2.0 / 3.0);
         check("R(rel=3)@1", "b a", &GRADED, 0.0);
+    }
+
+    #[test]
+    fn a_passage_may_find_several_units_and_none_twice() {
+        let units = |measure: &str, found: &[usize], n| {
+            measure.parse::<Measure>().unwrap().score_units(found, n)
+        };
+        assert_eq!(units("R@2", &[0, 2, 1], 4), 0.5);
+        assert_eq!(units("RR@10", &[0, 2], 3), 0.5);
+        assert_eq!(units("P@4", &[2, 0], 2), 0.25);
+        // Three units, two of them at rank 1 and one at rank 3.
+        let ideal = 1.0 + 1.0 / 3_f64.log2() + 0.5;
+        assert_eq!(units("nDCG@10", &[2, 0, 1], 3), ((2.0 + 0.5) / ideal).min(1.0));
+        assert_eq!(units("nDCG@10", &[0, 1], 1), 1.0 / 3_f64.log2());
+        assert_eq!(units("AP", &[1, 0, 1], 2), f64::midpoint(1.0, 2.0 / 3.0));
+        assert_eq!(units("R@10", &[], 0), 0.0);
     }
 
     #[test]

@@ -1,0 +1,91 @@
+//! A model by name, ready to encode: where `models` (files) and `engine`
+//! (running them) meet. The command line, benches and tests load encoders here,
+//! since neither of the two crates may know the other.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine::{EncodeError, Encoder, EncoderSpec, OnnxEncoder, Pooling, Precision};
+use models::{GraphOutput, ModelError, Progress, ResolvedModel};
+
+/// An encoder with what the engine does not need but a chunker does.
+#[derive(Clone)]
+pub struct LoadedEncoder {
+    /// One single-thread session per core.
+    pub encoder: Arc<dyn Encoder>,
+    /// The model's `tokenizer.json`, for chunk sizes in its tokens.
+    pub tokenizer_path: PathBuf,
+    /// What it puts before passages; a chunker leaves room for it.
+    pub passage_prefix: String,
+}
+
+impl std::fmt::Debug for LoadedEncoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoadedEncoder").field("name", &self.encoder.name()).finish_non_exhaustive()
+    }
+}
+
+/// Why an encoder could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Its files, or ONNX Runtime, could not be had.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The files are there but do not run.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+/// Finds a model, fetching what is missing, and opens a session per core.
+///
+/// # Arguments
+/// * `name` - `NAME[@fp32|@int8]` of a card, or a directory.
+/// * `progress` - told of downloads and conversion.
+///
+/// # Errors
+/// [`LoadError`], each cause with what to do.
+pub fn load_encoder(name: &str, progress: &dyn Progress) -> Result<LoadedEncoder, LoadError> {
+    let model = models::resolve(name, progress)?;
+    let runtime = models::locate_runtime(progress)?;
+    let tokenizer_path = model.tokenizer_path.clone();
+    let passage_prefix = model.passage_prefix.clone();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let encoder = OnnxEncoder::load(&spec(model), &runtime, threads)?;
+    Ok(LoadedEncoder { encoder: Arc::new(encoder), tokenizer_path, passage_prefix })
+}
+
+/// The engine's description of a model whose files are there.
+fn spec(model: ResolvedModel) -> EncoderSpec {
+    let ResolvedModel {
+        name,
+        graph_path,
+        tokenizer_path,
+        output,
+        query_prefix,
+        passage_prefix,
+        max_tokens,
+        dim,
+        precision,
+        fingerprint,
+    } = model;
+    EncoderSpec {
+        name,
+        graph_path,
+        tokenizer_path,
+        pooling: match output {
+            GraphOutput::Tokens { pooling: models::Pooling::Mean } => Pooling::Mean,
+            GraphOutput::Tokens { pooling: models::Pooling::Cls } => Pooling::Cls,
+            GraphOutput::Tokens { pooling: models::Pooling::LastToken } => Pooling::LastToken,
+            GraphOutput::Sentence => Pooling::InGraph,
+        },
+        query_prefix,
+        passage_prefix,
+        max_tokens,
+        dim,
+        precision: match precision {
+            models::Precision::Fp32 => Precision::Fp32,
+            models::Precision::Int8 => Precision::Int8,
+        },
+        fingerprint,
+    }
+}

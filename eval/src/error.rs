@@ -1,0 +1,108 @@
+//! Why an evaluation stopped. It stops rather than score less than was asked:
+//! a figure over fewer topics, or over a degraded search, is another figure.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use corpora::rust_docs::RustDocsError;
+use corpora::{CollectionError, QuestionError};
+use engine::{DocumentError, EncodeError, IndexError, SearchError, SegmentError};
+use ingest::chunk::ChunkError;
+use ingest::pipeline::IngestError;
+use ingest::source::SourceError;
+
+use crate::run_file::RunFileError;
+
+/// An evaluation that could not be finished.
+#[derive(Debug, thiserror::Error)]
+pub enum EvalError {
+    /// The test collection cannot be used.
+    #[error(transparent)]
+    Collection(#[from] CollectionError),
+    /// The questions cannot be used.
+    #[error(transparent)]
+    Questions(#[from] QuestionError),
+    /// The demo corpus cannot be listed.
+    #[error(transparent)]
+    RustDocs(#[from] RustDocsError),
+    /// The demo corpus is not installed, and there is nothing to ask it.
+    #[error("the questions need the Rust documentation: {missing}")]
+    NoDocumentation {
+        /// Where it was looked for, and how to install it.
+        missing: String,
+    },
+    /// The documents cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Documents could not be indexed.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    /// The index failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A document of the index cannot be read.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+    /// The probe's documents were refused.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The probe's documents could not be cut.
+    #[error(transparent)]
+    Chunk(#[from] ChunkError),
+    /// The probe's texts could not be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// A topic could not be searched.
+    #[error("topic {topic:?}: {source}")]
+    Search {
+        /// The topic's id.
+        topic: String,
+        /// Why.
+        #[source]
+        source: SearchError,
+    },
+    /// A search left out a stage, so its result is not the strategy's.
+    #[error("topic {topic:?}: the search left out {stage} ({reason}); nothing is scored")]
+    Degraded {
+        /// The topic's id.
+        topic: String,
+        /// The stage.
+        stage: String,
+        /// What happened.
+        reason: String,
+    },
+    /// A measure looks deeper than the engine answers.
+    #[error("{measure} looks at more ranks than a search returns; the most is {limit}")]
+    CutoffTooDeep {
+        /// The measure, as it was asked for.
+        measure: String,
+        /// The most hits of one search.
+        limit: usize,
+    },
+    /// A run file cannot be read or written.
+    #[error(transparent)]
+    RunFile(#[from] RunFileError),
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// What was to be read or written.
+        path: PathBuf,
+        /// What it said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of ours cannot be parsed.
+    #[error("{}: {reason}", path.display())]
+    Format {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl EvalError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,83 @@
+//! From documents to an index, for evaluations: a recipe, and what it did.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use engine::{Encoder, EncoderIdentity, Index, Manifest, WriterOptions};
+use ingest::chunk::{ChunkerSpec, TokenSizer};
+use ingest::pipeline::{IngestOptions, Progress, ingest};
+use ingest::source::DocumentSource;
+use serde::{Deserialize, Serialize};
+
+use crate::error::EvalError;
+
+/// How documents become an index.
+#[derive(Clone)]
+pub struct Recipe {
+    /// How they are cut.
+    pub chunker: ChunkerSpec,
+    /// How passages and queries become vectors.
+    pub encoder: Arc<dyn Encoder>,
+    /// The encoder's tokenizer, in whose tokens the chunker measures.
+    pub sizer: Arc<dyn TokenSizer>,
+}
+
+/// What indexing did, as it is kept beside the index.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IndexingRecord {
+    /// Documents with a text of their own.
+    pub documents: usize,
+    /// Exact duplicates, stored as references.
+    pub duplicates: usize,
+    /// Chunks.
+    pub chunks: usize,
+    /// Texts that were longer than the encoder's limit; it saw their start.
+    pub truncated: usize,
+    /// Documents that could not be read.
+    pub skipped: usize,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+/// Indexes everything `source` gives into a new index in `dir`.
+///
+/// # Errors
+/// [`EvalError::Index`] and [`EvalError::Ingest`]; a document that cannot be
+/// read is counted, not an error.
+pub fn build_index(
+    dir: &Path,
+    source: Box<dyn DocumentSource>,
+    recipe: &Recipe,
+    progress: &dyn Progress,
+) -> Result<IndexingRecord, EvalError> {
+    let chunker = recipe.chunker.build(&recipe.sizer);
+    let encoder = &recipe.encoder;
+    let identity = EncoderIdentity {
+        name: encoder.name().to_owned(),
+        fingerprint: encoder.fingerprint().to_owned(),
+        dim: encoder.dim(),
+    };
+    let index =
+        Index::create(dir, Manifest::new(identity, chunker.spec()), Some(Arc::clone(encoder)))?;
+    let mut source = source;
+    let mut writer = index.writer(WriterOptions::default())?;
+    let report = ingest(
+        source.as_mut(),
+        chunker.as_ref(),
+        encoder.as_ref(),
+        &mut writer,
+        &IngestOptions::default(),
+        progress,
+    )?;
+    drop(writer);
+    index.refresh()?;
+    let info = index.info()?;
+    Ok(IndexingRecord {
+        documents: info.documents,
+        duplicates: info.duplicates,
+        chunks: info.chunks,
+        truncated: report.truncated,
+        skipped: report.skipped.len(),
+        seconds: report.seconds,
+    })
+}

@@ -1,0 +1,210 @@
+//! What is printed with `--json`: the reports' own types, apart from what they
+//! are made from.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::collection::{CollectionOutcome, strategy_parts};
+use crate::evaluation::{Evaluation, MeasureResult};
+use crate::fingerprint::Fingerprint;
+use crate::indexing::IndexingRecord;
+use crate::questions::{QuestionReport, StrategyScores};
+use crate::timing::StagePercentiles;
+
+/// A mean with its 95 % interval.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The mean over topics.
+    pub mean: f64,
+    /// Lower and upper end.
+    pub ci95: [f64; 2],
+}
+
+/// Measures by name, in the order asked for and named as they were.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedEstimates(pub Vec<(String, Estimate)>);
+
+impl NamedEstimates {
+    fn new(results: &[MeasureResult]) -> Self {
+        Self(
+            results
+                .iter()
+                .map(|result| {
+                    let ci95 = [result.ci95.low, result.ci95.high];
+                    (result.requested.name.clone(), Estimate { mean: result.mean, ci95 })
+                })
+                .collect(),
+        )
+    }
+}
+
+impl Serialize for NamedEstimates {
+    // A map, whose keys are the user's own words, in their order; a tree map
+    // would sort them.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, estimate) in &self.0 {
+            map.serialize_entry(name, estimate)?;
+        }
+        map.end()
+    }
+}
+
+/// What `eval collection` and `eval score` print.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScoreReport {
+    /// The collection's name; for a run file the name of the judgment file.
+    pub collection: String,
+    /// How many topics the means are over.
+    pub topics: usize,
+    /// `lexical`, `dense` or `hybrid`; for a run file its tag.
+    pub strategy: String,
+    /// How the legs were fused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fusion: Option<String>,
+    /// The figures.
+    pub measures: NamedEstimates,
+    /// Milliseconds per stage; empty for a run file.
+    pub timings_ms: StagePercentiles,
+    /// Digest of everything the figures depend on.
+    pub fingerprint: String,
+    /// What the digest covers.
+    pub depends_on: Fingerprint,
+    /// What indexing did; absent for a run file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub indexing: Option<IndexingRecord>,
+    /// Topics that count 0 or are left out, by cause.
+    pub topic_counts: TopicCounts,
+}
+
+/// Topics that were not scored like the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TopicCounts {
+    /// Judged, but nothing was returned: they count 0.
+    pub without_results: usize,
+    /// Judged, but no document is relevant: they count 0.
+    pub without_relevant: usize,
+    /// Not judged: left out.
+    pub unjudged: usize,
+}
+
+impl ScoreReport {
+    /// The report of a collection.
+    ///
+    /// # Arguments
+    /// * `n_unjudged` - topics of the collection that were not run because
+    ///   nothing is judged for them.
+    pub fn of_collection(
+        (name, n_unjudged): (&str, usize),
+        strategy: engine::Strategy,
+        outcome: &CollectionOutcome,
+    ) -> Self {
+        let (strategy, fusion) = strategy_parts(strategy);
+        Self {
+            strategy: strategy.to_owned(),
+            fusion,
+            timings_ms: outcome.timings.clone(),
+            indexing: Some(outcome.indexing.clone()),
+            ..Self::of_run((name, String::new()), &outcome.evaluation, &outcome.fingerprint)
+        }
+        .with_unjudged(n_unjudged)
+    }
+
+    /// The report of a run file.
+    pub fn of_run(
+        (name, tag): (&str, String),
+        evaluation: &Evaluation,
+        fingerprint: &Fingerprint,
+    ) -> Self {
+        Self {
+            collection: name.to_owned(),
+            topics: evaluation.topics.len(),
+            strategy: tag,
+            fusion: None,
+            measures: NamedEstimates::new(&evaluation.measures),
+            timings_ms: StagePercentiles::new(),
+            fingerprint: fingerprint.digest(),
+            depends_on: fingerprint.clone(),
+            indexing: None,
+            topic_counts: TopicCounts {
+                without_results: evaluation.n_without_results,
+                without_relevant: evaluation.n_without_relevant,
+                unjudged: evaluation.n_unjudged,
+            },
+        }
+    }
+
+    fn with_unjudged(mut self, n_unjudged: usize) -> Self {
+        self.topic_counts.unjudged += n_unjudged;
+        self
+    }
+}
+
+/// What the demo and `eval questions` print.
+#[derive(Clone, Debug, Serialize)]
+pub struct QuestionScoreReport {
+    /// How many questions were scored.
+    pub questions: usize,
+    /// Questions that nothing answers; not in the means.
+    pub unanswerable: usize,
+    /// Quotes that the index does not hold; their questions were left out.
+    pub unresolved_quotes: usize,
+    /// A row per strategy.
+    pub strategies: Vec<StrategyReport>,
+}
+
+/// One strategy's figures over the questions.
+#[derive(Clone, Debug, Serialize)]
+pub struct StrategyReport {
+    /// `lexical`, `dense` or `hybrid`.
+    pub strategy: &'static str,
+    /// How the legs were fused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fusion: Option<String>,
+    /// Over documents.
+    pub documents: NamedEstimates,
+    /// Over passages.
+    pub passages: NamedEstimates,
+    /// Milliseconds per stage, asking for 100 hits.
+    pub timings_ms: StagePercentiles,
+}
+
+impl From<&QuestionReport> for QuestionScoreReport {
+    fn from(report: &QuestionReport) -> Self {
+        Self {
+            questions: report.questions.len(),
+            unanswerable: report.n_unanswerable,
+            unresolved_quotes: report.unresolved.len(),
+            strategies: report.strategies.iter().map(StrategyReport::from).collect(),
+        }
+    }
+}
+
+impl From<&StrategyScores> for StrategyReport {
+    fn from(scores: &StrategyScores) -> Self {
+        let (strategy, fusion) = strategy_parts(scores.strategy);
+        Self {
+            strategy,
+            fusion,
+            documents: NamedEstimates::new(&scores.documents),
+            passages: NamedEstimates::new(&scores.passages),
+            timings_ms: scores.timings.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn measures_keep_their_names_and_order() {
+        let estimate = |mean| Estimate { mean, ci95: [0.0, 1.0] };
+        let named =
+            NamedEstimates(vec![("nDCG@10".into(), estimate(0.5)), ("MRR".into(), estimate(0.25))]);
+        assert_eq!(
+            serde_json::to_string(&named).unwrap(),
+            r#"{"nDCG@10":{"mean":0.5,"ci95":[0.0,1.0]},"MRR":{"mean":0.25,"ci95":[0.0,1.0]}}"#
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! `trovato eval collection`: a BEIR folder from files to figures.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+use corpora::BeirCollection;
+use eval::{
+    CollectionOptions, OwnDocument, RequestedMeasure, ScoreReport, evaluate_collection, write_run,
+};
+use ingest::chunk::ChunkerSpec;
+
+use super::recipe::{EvalBars, RecipeArgs, index_cache};
+use super::table::print_scores;
+use crate::options::{StrategyArgs, print_json};
+
+const EXAMPLES: &str = "\
+Examples:
+  trovato eval collection beir/scifact
+  trovato eval collection beir/scifact --strategy lexical --measures nDCG@10,R@100,MAP --json
+  trovato eval collection beir/scifact --split train --fusion rrf:60 --run-out rrf.run
+
+The folder holds corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv. The index is kept below
+TROVATO_HOME/eval and used again as long as corpus, chunker, encoder and what they compute
+stay the same. Topics are searched one at a time and without a deadline. A topic without
+results counts 0; intervals are 95 % bootstrap intervals over topics.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct CollectionArgs {
+    /// The collection's folder
+    dir: PathBuf,
+
+    /// Which judgments: qrels/SPLIT.tsv
+    #[arg(long, default_value = "test")]
+    split: String,
+
+    /// How documents are cut, as for `trovato ingest`
+    #[arg(long, value_name = "SPEC", default_value = "whole")]
+    chunker: ChunkerSpec,
+
+    #[command(flatten)]
+    strategy: StrategyArgs,
+
+    /// Candidates taken from each leg [default: the engine's, or the deepest cutoff]
+    #[arg(long, value_name = "N")]
+    depth: Option<usize>,
+
+    #[command(flatten)]
+    recipe: RecipeArgs,
+
+    /// What to measure: nDCG, R, P, Success, RR (or MRR), AP (or MAP), with @CUTOFF
+    #[arg(long, value_delimiter = ',', default_value = "nDCG@10,R@100,RR@10")]
+    measures: Vec<RequestedMeasure>,
+
+    /// Leave out of a topic's ranking the document with the topic's own id
+    #[arg(long)]
+    remove_own: bool,
+
+    /// Write the rankings as a TREC run file
+    #[arg(long, value_name = "FILE")]
+    run_out: Option<PathBuf>,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: CollectionArgs) -> anyhow::Result<()> {
+    let strategy = args.strategy.resolve()?;
+    let collection = BeirCollection::open(&args.dir, &args.split)?;
+    if collection.n_missing_topics > 0 {
+        let (n, name) = (collection.n_missing_topics, &collection.name);
+        eprintln!("note: {n} judged topics of {name} are not in queries.jsonl; they count 0");
+    }
+    let options = CollectionOptions {
+        recipe: args.recipe.load(Some(args.chunker))?,
+        strategy,
+        depth: args.depth,
+        measures: args.measures,
+        own_document: if args.remove_own { OwnDocument::Remove } else { OwnDocument::Keep },
+        reuse: args.recipe.reuse(),
+    };
+    let outcome = evaluate_collection(&collection, &options, &index_cache()?, &EvalBars::new())?;
+    if let Some(path) = &args.run_out {
+        write_run(&outcome.topic_run.run, path)?;
+    }
+    let report = ScoreReport::of_collection(
+        (&collection.name, collection.n_unjudged_topics),
+        strategy,
+        &outcome,
+    );
+    if args.json {
+        return print_json(&report);
+    }
+    print_scores(&mut io::stdout().lock(), &report)?;
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! `trovato eval gate`: exit code 1 when retrieval has become worse.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use eval::{Baseline, EvalProgress, GateOutcome, GateRow, Verdict, run_gate};
+use serde::Serialize;
+
+use super::recipe::{EvalBars, RecipeArgs};
+use crate::options::print_json;
+
+const EXAMPLES: &str = "\
+Examples:
+  trovato eval gate             compare with eval/gate.toml
+  trovato eval gate --update    take today's figures as the new baseline
+
+Measures the development questions on a part of the installed guides, with an index that is
+always built anew. Fails when a figure has fallen by more than the tolerance.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct GateArgs {
+    /// The stored figures
+    #[arg(long, value_name = "FILE", default_value = "eval/gate.toml")]
+    baseline: PathBuf,
+
+    /// Store today's figures instead of comparing
+    #[arg(long)]
+    update: bool,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    passed: bool,
+    pages: usize,
+    questions: usize,
+    tolerance: f64,
+    rows: Vec<Row<'a>>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    strategy: &'a str,
+    measure: &'a str,
+    baseline: Option<f64>,
+    found: Option<f64>,
+    verdict: &'static str,
+}
+
+pub(super) fn run(args: &GateArgs) -> anyhow::Result<()> {
+    let baseline = if args.update { Baseline::default() } else { Baseline::read(&args.baseline)? };
+    let recipe = RecipeArgs::default().load(None)?;
+    let outcome = run_gate(&recipe, &baseline, EvalBars::new().indexing())?;
+    if args.update {
+        outcome.found.write(&args.baseline)?;
+    }
+    let passed = args.update || outcome.passed();
+    if args.json {
+        print_json(&Report::new(&outcome, passed))?;
+    } else {
+        print(&mut io::stdout().lock(), &outcome)?;
+    }
+    if passed {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "retrieval is not what {} says; if the change is meant, store it with `trovato eval gate --update`",
+        args.baseline.display()
+    )
+}
+
+impl<'a> Report<'a> {
+    fn new(outcome: &'a GateOutcome, passed: bool) -> Self {
+        Self {
+            passed,
+            pages: outcome.n_pages,
+            questions: outcome.report.questions.len(),
+            tolerance: outcome.tolerance,
+            rows: outcome.rows.iter().map(Row::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a GateRow> for Row<'a> {
+    fn from(row: &'a GateRow) -> Self {
+        Self {
+            strategy: &row.strategy,
+            measure: &row.measure,
+            baseline: row.baseline,
+            found: row.found,
+            verdict: verdict_name(row.verdict),
+        }
+    }
+}
+
+fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Held => "held",
+        Verdict::Fell => "fell",
+        Verdict::New => "not stored",
+        Verdict::Gone => "not measured",
+    }
+}
+
+fn print(out: &mut impl Write, outcome: &GateOutcome) -> io::Result<()> {
+    let n_questions = outcome.report.questions.len();
+    writeln!(
+        out,
+        "{n_questions} questions, {} pages, Rust {}; a fall above {} fails",
+        outcome.n_pages, outcome.found.documentation, outcome.tolerance
+    )?;
+    let value =
+        |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
+    for row in &outcome.rows {
+        writeln!(
+            out,
+            "  {:<16} {:<18} {:>7} {:>7}  {}",
+            row.strategy,
+            row.measure,
+            value(row.baseline),
+            value(row.found),
+            verdict_name(row.verdict)
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! `trovato eval questions`: the project's own ground truth over the Rust
+//! documentation.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use corpora::{Question, QuestionSplit, rust_docs_questions};
+use engine::{Index, OpenOptions, Strategy, Verify};
+use eval::{EvalProgress, QuestionScoreReport, evaluate_questions, index_books};
+use ingest::chunk::ChunkerSpec;
+
+use super::recipe::{EvalBars, RecipeArgs, index_cache};
+use super::table::print_questions;
+use crate::encoder;
+use crate::options::print_json;
+use crate::progress::FetchBar;
+
+const EXAMPLES: &str = "\
+Examples:
+  trovato eval questions                         on the guides, indexed into the cache
+  trovato eval questions --chunker fixed:128/32 --split dev
+  trovato eval questions --index rust.trovato    on an index that holds the guides
+
+Documents: was a page found that holds evidence? Passages: was a chunk found that overlaps
+the quoted evidence? The test split is for reporting; choose and tune on dev.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct QuestionsArgs {
+    /// An index that holds the guides
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["chunker", "encoder", "rebuild"])]
+    index: Option<PathBuf>,
+
+    /// How documents are cut, as for `trovato ingest`
+    #[arg(long, value_name = "SPEC")]
+    chunker: Option<ChunkerSpec>,
+
+    #[command(flatten)]
+    recipe: RecipeArgs,
+
+    /// Which questions
+    #[arg(long, value_enum, default_value = "all")]
+    split: SplitName,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SplitName {
+    Dev,
+    Test,
+    All,
+}
+
+pub(super) fn run(args: &QuestionsArgs) -> anyhow::Result<()> {
+    let questions = questions(args.split)?;
+    let index = match &args.index {
+        Some(dir) => {
+            let loaded = encoder::for_index(dir, &FetchBar::default())?;
+            Index::open(dir, OpenOptions { encoder: Some(loaded.encoder), verify: Verify::Auto })?
+        }
+        None => {
+            let recipe = args.recipe.load(args.chunker.clone())?;
+            let bars = EvalBars::new();
+            index_books(&recipe, (&index_cache()?, args.recipe.reuse()), bars.indexing())?.index
+        }
+    };
+    let strategies = [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT];
+    let report = evaluate_questions(&index.searcher(), &questions, &strategies)?;
+    let report = QuestionScoreReport::from(&report);
+    if args.json {
+        return print_json(&report);
+    }
+    print_questions(&mut io::stdout().lock(), &report)?;
+    Ok(())
+}
+
+fn questions(split: SplitName) -> anyhow::Result<Vec<Question>> {
+    let mut questions = rust_docs_questions()?;
+    questions.retain(|question| match split {
+        SplitName::Dev => question.split == QuestionSplit::Dev,
+        SplitName::Test => question.split == QuestionSplit::Test,
+        SplitName::All => true,
+    });
+    Ok(questions)
+}

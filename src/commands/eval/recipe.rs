@@ -1,0 +1,81 @@
+//! `--encoder` and `--chunker`, and the cache of evaluation indexes.
+
+use std::sync::Arc;
+
+use clap::Args;
+use eval::{EvalProgress, IndexCache, LoadedEncoder, Recipe, Reuse, load_encoder};
+use indicatif::ProgressBar;
+use ingest::chunk::{ChunkerSpec, EncoderSizer};
+use ingest::pipeline::Progress;
+
+use crate::progress::{FetchBar, IngestBars, count_bar};
+
+/// What an evaluation index is built with.
+#[derive(Debug, Args)]
+pub(super) struct RecipeArgs {
+    /// Encoder, as for `trovato ingest`
+    #[arg(long, value_name = "NAME[@fp32|@int8]", default_value = models::DEFAULT_MODEL)]
+    encoder: String,
+
+    /// Build the index again even if there is one
+    #[arg(long)]
+    rebuild: bool,
+}
+
+impl Default for RecipeArgs {
+    /// The default encoder, which is what the gate holds to.
+    fn default() -> Self {
+        Self { encoder: models::DEFAULT_MODEL.to_owned(), rebuild: false }
+    }
+}
+
+impl RecipeArgs {
+    /// Loads the encoder and pairs it with a chunker.
+    ///
+    /// # Arguments
+    /// * `chunker` - `None` for the default of the encoder.
+    pub(super) fn load(&self, chunker: Option<ChunkerSpec>) -> anyhow::Result<Recipe> {
+        let LoadedEncoder { encoder, tokenizer_path, passage_prefix } =
+            load_encoder(&self.encoder, &FetchBar::default())?;
+        let chunker = chunker.unwrap_or_else(|| ChunkerSpec::default_for(encoder.max_tokens()));
+        let sizer =
+            EncoderSizer::from_file(&tokenizer_path, encoder.max_tokens(), &passage_prefix)?;
+        Ok(Recipe { chunker, encoder, sizer: Arc::new(sizer) })
+    }
+
+    /// Whether an index of an earlier run may be used.
+    pub(super) fn reuse(&self) -> Reuse {
+        if self.rebuild { Reuse::Never } else { Reuse::Allowed }
+    }
+}
+
+/// The cache of evaluation indexes below `TROVATO_HOME`.
+pub(super) fn index_cache() -> anyhow::Result<IndexCache> {
+    Ok(IndexCache::new(models::Settings::from_env()?.home.join("eval")))
+}
+
+/// Bars for an evaluation.
+pub(super) struct EvalBars {
+    indexing: IngestBars,
+    topics: ProgressBar,
+}
+
+impl EvalBars {
+    pub(super) fn new() -> Self {
+        Self { indexing: IngestBars::new(), topics: count_bar("searching", "topics", Some(0)) }
+    }
+}
+
+impl EvalProgress for EvalBars {
+    fn indexing(&self) -> &dyn Progress {
+        &self.indexing
+    }
+
+    fn topics(&self, done: usize, total: usize) {
+        self.topics.set_length(total as u64);
+        self.topics.set_position(done as u64);
+        if done == total {
+            self.topics.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Reports for people: figures with intervals, times, counts.
+
+use std::io::{self, Write};
+
+use eval::{NamedEstimates, QuestionScoreReport, ScoreReport, StagePercentiles, StrategyReport};
+
+/// Prints the report of a collection or a run file.
+pub(super) fn print_scores(out: &mut impl Write, report: &ScoreReport) -> io::Result<()> {
+    write!(out, "{}: {} topics, {}", report.collection, report.topics, report.strategy)?;
+    if let Some(fusion) = &report.fusion {
+        write!(out, " {fusion}")?;
+    }
+    writeln!(out)?;
+    if let Some(indexing) = &report.indexing {
+        writeln!(
+            out,
+            "{} documents in {} chunks, indexed in {:.1} s; {} texts cut at the encoder's limit, {} documents \
+             skipped, {} exact duplicates",
+            indexing.documents,
+            indexing.chunks,
+            indexing.seconds,
+            indexing.truncated,
+            indexing.skipped,
+            indexing.duplicates
+        )?;
+    }
+    writeln!(out)?;
+    print_estimates(out, &report.measures)?;
+    let counts = report.topic_counts;
+    for (n, meaning) in [
+        (counts.without_results, "topics without results count 0"),
+        (counts.without_relevant, "topics without a relevant document count 0"),
+        (counts.unjudged, "topics without judgments are left out"),
+    ] {
+        if n > 0 {
+            writeln!(out, "{n} {meaning}")?;
+        }
+    }
+    print_timings(out, &report.timings_ms)?;
+    writeln!(out, "fingerprint {}", report.fingerprint)
+}
+
+/// Prints the report of questions.
+pub(crate) fn print_questions(
+    out: &mut impl Write,
+    report: &QuestionScoreReport,
+) -> io::Result<()> {
+    writeln!(
+        out,
+        "{} questions ({} unanswerable ones apart)",
+        report.questions, report.unanswerable
+    )?;
+    if report.unresolved_quotes > 0 {
+        writeln!(
+            out,
+            "{} quotes are not in the index; their questions are left out",
+            report.unresolved_quotes
+        )?;
+    }
+    for strategy in &report.strategies {
+        let StrategyReport { strategy: name, fusion, documents, passages, timings_ms } = strategy;
+        writeln!(out, "\n{name} {}", fusion.as_deref().unwrap_or_default())?;
+        for (level, estimates) in [("documents", documents), ("passages", passages)] {
+            writeln!(out, " {level}")?;
+            print_estimates(out, estimates)?;
+        }
+        if let Some(total) = timings_ms.get("total") {
+            writeln!(out, "  {:.2} ms a question (p50), {:.2} (p99)", total.p50, total.p99)?;
+        }
+    }
+    Ok(())
+}
+
+fn print_estimates(out: &mut impl Write, estimates: &NamedEstimates) -> io::Result<()> {
+    for (name, estimate) in &estimates.0 {
+        let [low, high] = estimate.ci95;
+        writeln!(out, "  {name:<12} {:.4}  [{low:.4}, {high:.4}]", estimate.mean)?;
+    }
+    Ok(())
+}
+
+fn print_timings(out: &mut impl Write, timings: &StagePercentiles) -> io::Result<()> {
+    if timings.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n  ms a topic       p50       p95       p99")?;
+    for (stage, times) in timings.iter().filter(|(_, times)| times.p99 > 0.0) {
+        writeln!(out, "  {stage:<10} {:>9.3} {:>9.3} {:>9.3}", times.p50, times.p95, times.p99)?;
+    }
+    writeln!(out)
+}
