@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::source_code::Language;
-use super::{MAX_HTML_BYTES, MAX_TEXT_FILE_BYTES};
+use super::{MAX_DOCX_BYTES, MAX_HTML_BYTES, MAX_PDF_BYTES, MAX_TEXT_FILE_BYTES};
 use crate::source::SkipReason;
 
 /// A kind of document there is a reader for.
@@ -24,6 +24,10 @@ pub enum Format {
     PlainText,
     /// A program.
     SourceCode(Language),
+    /// A PDF with text in it.
+    Pdf,
+    /// A Word document (Office Open XML).
+    Docx,
     /// A record of a JSONL file or BEIR collection, already in memory.
     Record,
 }
@@ -36,6 +40,8 @@ impl Format {
             Self::Markdown => "markdown",
             Self::PlainText => "text",
             Self::SourceCode(_) => "code",
+            Self::Pdf => "pdf",
+            Self::Docx => "docx",
             Self::Record => "record",
         }
     }
@@ -44,6 +50,8 @@ impl Format {
     pub(super) fn size_limit(self) -> (&'static str, u64) {
         match self {
             Self::Html => ("an HTML page", MAX_HTML_BYTES),
+            Self::Pdf => ("a PDF", MAX_PDF_BYTES),
+            Self::Docx => ("a DOCX", MAX_DOCX_BYTES),
             Self::Markdown | Self::PlainText | Self::SourceCode(_) | Self::Record => {
                 ("a text file", MAX_TEXT_FILE_BYTES)
             }
@@ -81,6 +89,8 @@ pub fn detect(path: &Path) -> Result<FileKind, SkipReason> {
         "html" | "htm" | "xhtml" => Format::Html,
         "md" | "markdown" | "mdown" | "mkd" | "mdx" => Format::Markdown,
         "txt" | "text" | "rst" | "adoc" | "asciidoc" | "org" | "tex" | "log" => Format::PlainText,
+        "pdf" => Format::Pdf,
+        "docx" => Format::Docx,
         "jsonl" | "ndjson" => return Ok(FileKind::Records),
         extension => match Language::from_extension(extension) {
             Some(language) => Format::SourceCode(language),
@@ -95,6 +105,9 @@ fn sniff(path: &Path, extension: &str) -> Result<Format, SkipReason> {
     let mut head = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
     file.take(SNIFF_BYTES).read_to_end(&mut head).map_err(unreadable)?;
+    if head.starts_with(b"%PDF-") {
+        return Ok(Format::Pdf);
+    }
     let text = String::from_utf8_lossy(&head).trim_start().to_ascii_lowercase();
     if text.starts_with("<!doctype html") || text.starts_with("<html") {
         return Ok(Format::Html);
@@ -130,6 +143,7 @@ mod tests {
         check("a.jsonl", b"", Some(FileKind::Records));
         check("README", b"plain words", document(Format::PlainText));
         check("page", b"\n <!DOCTYPE html><p>x", document(Format::Html));
+        check("paper.download", b"%PDF-1.7 ...", document(Format::Pdf));
         check("picture.png", b"\x89PNG", None);
         check("program", b"\x7fELF\0\0", None);
         check("data.csv", b"a,b", None);

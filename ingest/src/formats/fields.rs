@@ -63,7 +63,7 @@ fn from_json(value: Value) -> Option<FieldValue> {
 }
 
 /// A string as text, or as a moment when all of it is a date.
-fn typed_text(text: String) -> FieldValue {
+pub(super) fn typed_text(text: String) -> FieldValue {
     match moment(text.trim()) {
         Some(seconds) => FieldValue::Timestamp(seconds),
         None => FieldValue::Text(text),

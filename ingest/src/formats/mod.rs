@@ -29,10 +29,12 @@
 mod canonical;
 mod decode;
 mod detect;
+mod docx;
 mod fields;
 mod front_matter;
 mod html;
 mod markdown;
+mod pdf;
 mod plain_text;
 mod record;
 mod source_code;
@@ -45,8 +47,10 @@ use std::path::Path;
 use engine::{Block, Document, FieldValue};
 
 pub use self::detect::{FileKind, Format, detect};
+pub use self::docx::{MAX_DOCX_BYTES, MAX_DOCX_PART_BYTES};
 pub(crate) use self::fields::insert_json;
 pub use self::html::MAX_HTML_BYTES;
+pub use self::pdf::{MAX_PDF_BYTES, MAX_PDF_SECONDS};
 pub use self::source_code::Language;
 
 use self::canonical::CanonicalText;
@@ -101,6 +105,8 @@ pub fn read(item: &SourceItem) -> Result<Document, SkipReason> {
 fn read_file(path: &Path, format: Format) -> Result<ParsedText, SkipReason> {
     let bytes = read_bytes(path, format)?;
     match format {
+        Format::Pdf => return pdf::read(bytes),
+        Format::Docx => return docx::read(bytes),
         Format::Html | Format::Markdown | Format::PlainText | Format::SourceCode(_) => {}
         Format::Record => {
             return Err(SkipReason::Unsupported {
@@ -114,7 +120,9 @@ fn read_file(path: &Path, format: Format) -> Result<ParsedText, SkipReason> {
         Format::Html => html::read(&decoded.text)?,
         Format::Markdown => markdown::read(&decoded.text)?,
         Format::SourceCode(language) => source_code::read(&decoded.text, language)?,
-        Format::PlainText | Format::Record => plain_text::read(&decoded.text),
+        Format::PlainText | Format::Pdf | Format::Docx | Format::Record => {
+            plain_text::read(&decoded.text)
+        }
     };
     if let Some(encoding) = decoded.other_than_utf8 {
         parsed.fields.insert("encoding".into(), FieldValue::Text(encoding.to_owned()));
