@@ -1,0 +1,331 @@
+//! `trovato models`: what can be used, what is here, and whether it is whole.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use models::{
+    CachedFolder, DEFAULT_MODEL, FileReport, ListedModel, Origin, Precision, Pull, ResolvedModel,
+    Settings, Store,
+};
+use serde::Serialize;
+
+use crate::options;
+use crate::progress::FetchBar;
+
+/// List, fetch and verify models
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  trovato models list
+  trovato models pull                                the default encoder and ONNX Runtime
+  trovato models pull bge-small-en-v1.5@fp32
+  trovato models pull --from /media/stick            on a machine without a network
+  trovato models pull ./my-model                     a directory with a BERT checkpoint
+  trovato models verify
+  trovato models path all-MiniLM-L6-v2")]
+pub(crate) struct ModelsArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Print the models that are known and those in the cache
+    List(Output),
+    /// Fetch models and ONNX Runtime, and convert the models to graphs
+    Pull(PullArgs),
+    /// Hash everything in the cache against what was recorded
+    Verify(VerifyArgs),
+    /// Print where a model is in the cache
+    Path(PathArgs),
+}
+
+#[derive(Debug, Args)]
+struct Output {
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct PullArgs {
+    /// NAME[@fp32|@int8] or a directory; int8 unless it says otherwise
+    #[arg(value_name = "MODEL", default_value = DEFAULT_MODEL)]
+    names: Vec<String>,
+
+    /// A folder with wheels or a folder for each model, asked first
+    #[arg(long, value_name = "DIR", env = "TROVATO_MODELS_DIR")]
+    from: Option<PathBuf>,
+
+    /// Fetch again what is in the cache
+    #[arg(long)]
+    force: bool,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// Only this folder of the cache
+    #[arg(value_name = "MODEL")]
+    name: Option<String>,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct PathArgs {
+    /// A model's name
+    #[arg(value_name = "MODEL", default_value = DEFAULT_MODEL)]
+    name: String,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: ModelsArgs) -> anyhow::Result<()> {
+    let mut settings = Settings::from_env()?;
+    match args.action {
+        Action::List(output) => list(&Store::new(settings), &output),
+        Action::Pull(args) => {
+            settings.models_dir = args.from.clone().or(settings.models_dir);
+            pull(&Store::new(settings), &args)
+        }
+        Action::Verify(args) => verify(&Store::new(settings), &args),
+        Action::Path(args) => path(&Store::new(settings), &args),
+    }
+}
+
+#[derive(Serialize)]
+struct ListReport {
+    home: PathBuf,
+    models: Vec<ModelRow>,
+    runtimes: Vec<FolderRow>,
+}
+
+#[derive(Serialize)]
+struct ModelRow {
+    name: String,
+    default: bool,
+    summary: Option<&'static str>,
+    licence: Option<&'static str>,
+    dim: Option<usize>,
+    max_tokens: Option<usize>,
+    /// Whether this project has checked what the files must hash to.
+    verified: bool,
+    cached: Option<FolderRow>,
+}
+
+#[derive(Serialize)]
+struct FolderRow {
+    path: PathBuf,
+    source: String,
+    bytes: u64,
+    /// Precisions whose graph is ready.
+    precisions: Vec<String>,
+}
+
+fn list(store: &Store, output: &Output) -> anyhow::Result<()> {
+    let report = ListReport {
+        home: store.settings().home.clone(),
+        models: store.list().into_iter().map(ModelRow::from).collect(),
+        runtimes: store.list_runtimes().into_iter().map(FolderRow::from).collect(),
+    };
+    if output.json {
+        return options::print_json(&report);
+    }
+    println!(
+        "{:26} {:>5} {:>6}  {:11} {:10} SUMMARY",
+        "MODEL", "DIM", "TOKENS", "LICENCE", "HASHES"
+    );
+    for model in &report.models {
+        let number = |value: Option<usize>| value.map_or("-".to_owned(), |n| n.to_string());
+        println!(
+            "{:26} {:>5} {:>6}  {:11} {:10} {}",
+            model.name,
+            number(model.dim),
+            number(model.max_tokens),
+            model.licence.unwrap_or("-"),
+            if model.verified { "verified" } else { "unverified" },
+            model.summary.unwrap_or("from a directory"),
+        );
+        if let Some(cached) = &model.cached {
+            cached.print();
+        }
+    }
+    for runtime in &report.runtimes {
+        println!("ONNX Runtime");
+        runtime.print();
+    }
+    println!(
+        "\nThe cache is {}. Unverified: the first fetch records the hash.",
+        report.home.display()
+    );
+    Ok(())
+}
+
+impl From<ListedModel> for ModelRow {
+    fn from(model: ListedModel) -> Self {
+        let ListedModel { name, card, cached } = model;
+        Self {
+            default: name == DEFAULT_MODEL,
+            summary: card.map(|card| card.summary),
+            licence: card.map(|card| card.licence),
+            dim: card.map(|card| card.dim),
+            max_tokens: card.map(|card| card.max_tokens),
+            verified: card.is_some_and(models::ModelCard::is_verified),
+            cached: cached.map(FolderRow::from),
+            name,
+        }
+    }
+}
+
+impl From<CachedFolder> for FolderRow {
+    fn from(folder: CachedFolder) -> Self {
+        let precisions = Precision::ALL.iter().map(Precision::to_string).filter(|precision| {
+            let prefix = format!("graph-{precision}-");
+            folder.files.iter().any(|file| file.path.starts_with(&prefix))
+        });
+        Self {
+            precisions: precisions.collect(),
+            bytes: folder.files.iter().map(|file| file.bytes).sum(),
+            path: folder.path,
+            source: folder.source,
+        }
+    }
+}
+
+impl FolderRow {
+    fn print(&self) {
+        let graphs = if self.precisions.is_empty() {
+            String::new()
+        } else {
+            format!(", ready as {}", self.precisions.join(" and "))
+        };
+        println!(
+            "  in {} ({:.0} MB, from {}{graphs})",
+            self.path.display(),
+            self.bytes as f64 / 1e6,
+            self.source
+        );
+    }
+}
+
+#[derive(Serialize)]
+struct PullReport {
+    models: Vec<PulledModel>,
+    runtime: PathBuf,
+}
+
+#[derive(Serialize)]
+struct PulledModel {
+    name: String,
+    precision: String,
+    fingerprint: String,
+    graph: PathBuf,
+    tokenizer: PathBuf,
+    dim: usize,
+    max_tokens: usize,
+}
+
+fn pull(store: &Store, args: &PullArgs) -> anyhow::Result<()> {
+    let mode = if args.force { Pull::Again } else { Pull::IfMissing };
+    let bar = FetchBar::default();
+    let mut report = PullReport { models: Vec::new(), runtime: store.pull_runtime(mode, &bar)? };
+    for name in &args.names {
+        report.models.push(store.pull(name, mode, &bar)?.into());
+    }
+    if args.output.json {
+        return options::print_json(&report);
+    }
+    for model in &report.models {
+        println!("{}  {}", model.fingerprint, model.graph.display());
+    }
+    println!("ONNX Runtime  {}", report.runtime.display());
+    Ok(())
+}
+
+impl From<ResolvedModel> for PulledModel {
+    fn from(model: ResolvedModel) -> Self {
+        Self {
+            name: model.name,
+            precision: model.precision.to_string(),
+            fingerprint: model.fingerprint,
+            graph: model.graph_path,
+            tokenizer: model.tokenizer_path,
+            dim: model.dim,
+            max_tokens: model.max_tokens,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct VerifyReport {
+    files: Vec<VerifiedFile>,
+    wrong: usize,
+}
+
+#[derive(Serialize)]
+struct VerifiedFile {
+    folder: String,
+    file: String,
+    bytes: u64,
+    sha256: String,
+    origin: Origin,
+    /// `None` when the file is what was recorded.
+    error: Option<String>,
+}
+
+fn verify(store: &Store, args: &VerifyArgs) -> anyhow::Result<()> {
+    let files: Vec<VerifiedFile> =
+        store.verify(args.name.as_deref())?.into_iter().map(VerifiedFile::from).collect();
+    let wrong = files.iter().filter(|file| file.error.is_some()).count();
+    let report = VerifyReport { files, wrong };
+    if args.output.json {
+        options::print_json(&report)?;
+    } else {
+        for file in &report.files {
+            let VerifiedFile { folder, file: path, sha256, .. } = file;
+            match &file.error {
+                None => println!("ok     {sha256}  {folder}/{path}"),
+                Some(error) => println!("WRONG  {folder}/{path}: {error}"),
+            }
+        }
+    }
+    if wrong > 0 {
+        anyhow::bail!(
+            "{wrong} files are not what was fetched; `trovato models pull --force` fetches them again"
+        );
+    }
+    Ok(())
+}
+
+impl From<FileReport> for VerifiedFile {
+    fn from(report: FileReport) -> Self {
+        Self {
+            folder: report.folder,
+            file: report.file.path,
+            bytes: report.file.bytes,
+            sha256: report.file.sha256,
+            origin: report.file.origin,
+            error: report.outcome.err().map(|error| error.to_string()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PathReport {
+    path: PathBuf,
+}
+
+fn path(store: &Store, args: &PathArgs) -> anyhow::Result<()> {
+    let report = PathReport { path: store.cached(&args.name)? };
+    if args.output.json {
+        return options::print_json(&report);
+    }
+    println!("{}", report.path.display());
+    Ok(())
+}
