@@ -72,8 +72,7 @@ pub fn extract(
         for (start, sentence) in sentences(&hit.text) {
             let start = hit.span.start as usize + start;
             // Overlapping chunks show the same sentence twice.
-            let repeated =
-                candidates.iter().any(|other| other.text == sentence);
+            let repeated = candidates.iter().any(|other| other.text == sentence);
             if !repeated {
                 candidates.push(Citation {
                     document: hit.document.clone(),
@@ -156,9 +155,11 @@ mod tests {
         assert_eq!(best.span.slice(&format!("{prefix}{text}")).unwrap(), best.text);
         assert_eq!(best.document.as_str(), "book");
         assert!(answer.citations.iter().all(|citation| citation.document.as_str() == "book"));
-        assert!(extract(question, &[], &encoder, &ExtractOptions::default())
-            .unwrap()
-            .citations
-            .is_empty());
+        assert!(
+            extract(question, &[], &encoder, &ExtractOptions::default())
+                .unwrap()
+                .citations
+                .is_empty()
+        );
     }
 }

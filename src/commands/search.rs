@@ -1,0 +1,284 @@
+//! `trovato search`: ask an index one question.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use engine::filter::Filter;
+use engine::{
+    Detail, DocumentId, Explanation, Hit, Index, LegPlace, NearDuplicates, OpenOptions,
+    SearchOutcome, SearchRequest, Typos, Verify, WhyNot,
+};
+
+use crate::encoder;
+use crate::options::{self, StrategyArgs, UsageError};
+use crate::progress::FetchBar;
+
+const EXAMPLES: &str = "\
+Examples:
+  trovato search 'who frees memory' --index notes.trovato
+  trovato search '\"borrow checker\" -unsafe HashMap*' --index notes.trovato --strategy lexical
+  trovato search 'lifetimes' --index notes.trovato --filter 'year >= 2020 and lang in [en, de]'
+  trovato search 'lifetimes' --index notes.trovato --explain --why-not notes/traits.md
+
+Queries: \"a phrase\", +required, -excluded, prefix*. Everything else is text.";
+
+/// Search an index
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct SearchArgs {
+    /// What to look for
+    query: String,
+
+    /// The index folder
+    #[arg(long, value_name = "DIR")]
+    index: PathBuf,
+
+    #[command(flatten)]
+    strategy: StrategyArgs,
+
+    /// Which documents may be found, for example 'year >= 2020 and lang = en'
+    #[arg(long, value_name = "EXPR", value_parser = parse_filter)]
+    filter: Option<Filter>,
+
+    /// How many hits
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    top: usize,
+
+    /// How many candidates each leg hands on
+    #[arg(long, value_name = "N")]
+    depth: Option<usize>,
+
+    /// Most hits of one document
+    #[arg(long, value_name = "N")]
+    per_document: Option<usize>,
+
+    /// Show every near-duplicate instead of naming it under its twin
+    #[arg(long)]
+    list_near_duplicates: bool,
+
+    /// Let words that no document holds stand for those one edit away
+    #[arg(long)]
+    typos: bool,
+
+    /// Show where each score comes from
+    #[arg(long)]
+    explain: bool,
+
+    /// Say why this document is not among the hits
+    #[arg(long, value_name = "ID", value_parser = parse_id)]
+    why_not: Option<DocumentId>,
+
+    /// Start no further stage after this many milliseconds
+    #[arg(long, value_name = "MS")]
+    deadline_ms: Option<u64>,
+
+    /// How much of the index is compared with its checksums
+    #[arg(long, value_enum, default_value = "auto")]
+    verify: VerifyName,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// `--verify`.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum VerifyName {
+    /// Everything up to 1 GiB, above that headers and bounds.
+    Auto,
+    /// Everything.
+    Full,
+    /// Headers and bounds.
+    Lazy,
+}
+
+fn parse_filter(text: &str) -> Result<Filter, String> {
+    Filter::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_id(text: &str) -> Result<DocumentId, String> {
+    DocumentId::new(text).map_err(|error| error.to_string())
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: SearchArgs) -> anyhow::Result<()> {
+    let strategy = args.strategy.resolve()?;
+    // A lexical search needs no model, and should not wait for one.
+    let encoder = if strategy.needs_encoder() {
+        Some(encoder::for_index(&args.index, &FetchBar::default())?.encoder)
+    } else {
+        None
+    };
+    let verify = match args.verify {
+        VerifyName::Auto => Verify::Auto,
+        VerifyName::Full => Verify::Full,
+        VerifyName::Lazy => Verify::Lazy,
+    };
+    let index = Index::open(&args.index, OpenOptions { encoder, verify })?;
+    let request = SearchRequest {
+        strategy,
+        top: args.top,
+        depth: args.depth,
+        filter: args.filter,
+        per_document: args.per_document,
+        near_duplicates: if args.list_near_duplicates {
+            NearDuplicates::List
+        } else {
+            NearDuplicates::Group
+        },
+        typos: if args.typos { Typos::OneEdit } else { Typos::Exact },
+        detail: if args.explain { Detail::Explained } else { Detail::Plain },
+        why_not: args.why_not,
+        deadline_ms: args.deadline_ms,
+        ..SearchRequest::new(args.query)
+    };
+    let outcome = index.searcher().search(&request).map_err(|error| match error {
+        // What the caller can mend by asking differently is bad usage.
+        engine::SearchError::EmptyQuery
+        | engine::SearchError::QueryTooLong { .. }
+        | engine::SearchError::OutOfRange { .. } => UsageError(error.to_string()).into(),
+        other => anyhow::Error::from(other),
+    })?;
+    if args.json {
+        return options::print_json(&server::OutcomeBody::new(&request, None, outcome));
+    }
+    print(&request, &outcome)?;
+    Ok(())
+}
+
+fn print(request: &SearchRequest, outcome: &SearchOutcome) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let style = Style::of_terminal();
+    for (at, hit) in outcome.hits.iter().enumerate() {
+        print_hit(&mut out, at + 1, hit, outcome, style)?;
+    }
+    if outcome.hits.is_empty() {
+        writeln!(out, "nothing found")?;
+    }
+    if let (Some(id), Some(why_not)) = (&request.why_not, &outcome.why_not) {
+        writeln!(out, "why not {id}: {}", tell(why_not))?;
+    }
+    for left_out in &outcome.degraded {
+        writeln!(out, "left out: {} ({})", left_out.stage, left_out.reason)?;
+    }
+    if outcome.n_dropped_terms > 0 {
+        writeln!(out, "{} words beyond the limit were not searched", outcome.n_dropped_terms)?;
+    }
+    let ms = outcome.timings_ms;
+    writeln!(
+        out,
+        "{}{:.1} ms: encode {:.1}, lexical {:.1}, dense {:.1}, fusion {:.1}, fetch {:.1}{}",
+        style.dim, ms.total, ms.encode, ms.lexical, ms.dense, ms.fusion, ms.fetch, style.plain
+    )
+}
+
+fn print_hit(
+    out: &mut impl Write,
+    rank: usize,
+    hit: &Hit,
+    outcome: &SearchOutcome,
+    style: Style,
+) -> io::Result<()> {
+    let path: Vec<&str> = std::iter::once(hit.title.as_str())
+        .chain(hit.headings.iter().map(String::as_str))
+        .filter(|part| !part.is_empty())
+        .collect();
+    writeln!(out, "{rank}. {}{}{}", style.bold, path.join(" > "), style.plain)?;
+    writeln!(
+        out,
+        "   {}{} [{}..{}]  {:.4} {}{}",
+        style.dim,
+        hit.document,
+        hit.span.start,
+        hit.span.end,
+        hit.score,
+        outcome.score_kind,
+        style.plain
+    )?;
+    for line in marked(hit, style).lines().filter(|line| !line.trim().is_empty()) {
+        writeln!(out, "   {line}")?;
+    }
+    for id in &hit.duplicates {
+        writeln!(out, "   {}same text: {id}{}", style.dim, style.plain)?;
+    }
+    for (id, _) in &hit.similar {
+        writeln!(out, "   {}nearly the same: {id}{}", style.dim, style.plain)?;
+    }
+    if let Some(explanation) = &hit.explanation {
+        print_explanation(out, explanation, 1)?;
+    }
+    writeln!(out)
+}
+
+fn print_explanation(out: &mut impl Write, node: &Explanation, depth: usize) -> io::Result<()> {
+    writeln!(out, "{}{:<12.6} {}", "   ".repeat(depth), node.value, node.description)?;
+    node.details.iter().try_for_each(|child| print_explanation(out, child, depth + 1))
+}
+
+/// The passage with its highlights marked.
+fn marked(hit: &Hit, style: Style) -> String {
+    let mut marked = String::with_capacity(hit.text.len() + 16 * hit.highlights.len());
+    let mut at = 0;
+    for highlight in &hit.highlights {
+        let (start, end) = (
+            (highlight.start - hit.span.start) as usize,
+            (highlight.end - hit.span.start) as usize,
+        );
+        let (Some(before), Some(word)) = (hit.text.get(at..start), hit.text.get(start..end)) else {
+            continue;
+        };
+        marked.extend([before, style.mark, word, style.plain]);
+        at = end;
+    }
+    marked.push_str(hit.text.get(at..).unwrap_or_default());
+    marked
+}
+
+/// Terminal control sequences; empty when the output is a file or a pipe.
+#[derive(Clone, Copy, Default)]
+struct Style {
+    bold: &'static str,
+    dim: &'static str,
+    mark: &'static str,
+    plain: &'static str,
+}
+
+impl Style {
+    /// Honours NO_COLOR (no-color.org).
+    fn of_terminal() -> Self {
+        if io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+            Self { bold: "\x1b[1m", dim: "\x1b[2m", mark: "\x1b[1;33m", plain: "\x1b[0m" }
+        } else {
+            Self::default()
+        }
+    }
+}
+
+fn tell(why_not: &WhyNot) -> String {
+    let place = |leg: &str, place: &Option<LegPlace>| {
+        place.map_or(format!("not ranked in the {leg} leg"), |place| {
+            format!(
+                "rank {} in the {leg} leg ({:.4}, {:.4} below the last candidate)",
+                place.rank, place.score, place.gap
+            )
+        })
+    };
+    match why_not {
+        WhyNot::NotIndexed => "it is not in the index".to_owned(),
+        WhyNot::Filtered => "the filter excludes it".to_owned(),
+        WhyNot::BeyondDepth { depth, lexical, dense } => format!(
+            "beyond the {depth} candidates of each leg: {}; {}",
+            place("lexical", lexical),
+            place("dense", dense)
+        ),
+        WhyNot::Grouped { under } => format!("nearly the same as a hit of {under}"),
+        WhyNot::Outranked { rank, score, gap } => {
+            format!("rank {rank} with {score:.4}, {gap:.4} below the last hit")
+        }
+        WhyNot::Returned { rank, capped: 0 } => format!("it is hit {rank}"),
+        WhyNot::Returned { rank, capped } => {
+            format!("it is hit {rank}; {capped} more of its passages were capped")
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! `trovato serve`: answer searches over HTTP, with a page to search.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Args;
+use engine::{Encoder, Index, Manifest, OpenOptions, Verify};
+use server::{CollectionSource, ServerConfig};
+
+use crate::encoder;
+use crate::progress::FetchBar;
+
+const EXAMPLES: &str = "\
+Examples:
+  trovato serve --index notes=notes.trovato
+  trovato serve --index rust=rust.trovato --index notes=notes.trovato --listen 127.0.0.1:8080
+  trovato serve --index notes=notes.trovato --listen 0.0.0.0:7700   (to the network, without a password)
+
+  curl -s localhost:7700/v1/search -H 'Content-Type: application/json' \\
+       -d '{\"query\": \"who owns a value\", \"top\": 3, \"explain\": true}'
+
+Routes: /v1/search, /v1/documents/ID, /v1/collections, /healthz, /readyz, and a page at /.
+Commits made to an index while it is served are picked up within seconds.";
+
+/// Answer searches over HTTP, with a page to search
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ServeArgs {
+    /// An index and the name clients know it by; the first one answers requests
+    /// that name none
+    #[arg(long = "index", value_name = "NAME=DIR", required = true, num_args = 1..)]
+    indexes: Vec<NamedIndex>,
+
+    /// Address to listen on; port 0 takes any free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700")]
+    listen: SocketAddr,
+
+    /// Further host name to answer to when listening on a loopback address,
+    /// for example that of a reverse proxy
+    #[arg(long = "allow-host", value_name = "NAME")]
+    allowed_hosts: Vec<String>,
+}
+
+/// `NAME=DIR`.
+#[derive(Clone, Debug)]
+struct NamedIndex {
+    name: String,
+    dir: PathBuf,
+}
+
+impl FromStr for NamedIndex {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, dir)) if !name.is_empty() && !dir.is_empty() => {
+                Ok(Self { name: name.to_owned(), dir: PathBuf::from(dir) })
+            }
+            _ => Err("give a name and a folder, for example notes=notes.trovato".to_owned()),
+        }
+    }
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: ServeArgs) -> anyhow::Result<()> {
+    let ServeArgs { indexes, listen, allowed_hosts } = args;
+    let encoders = Arc::new(Encoders::default());
+    let collections = indexes
+        .into_iter()
+        .map(|NamedIndex { name, dir }| {
+            let encoders = Arc::clone(&encoders);
+            CollectionSource::deferred(name, move || Ok(open(&dir, &encoders)?))
+        })
+        .collect();
+    let mut config = ServerConfig::new(listen, collections);
+    config.allowed_hosts = allowed_hosts;
+    serve(config)
+}
+
+/// Serves until the process is told to stop, and prints the address when
+/// searches can be answered.
+pub(crate) fn serve(mut config: ServerConfig) -> anyhow::Result<()> {
+    config.on_ready = Box::new(|address| {
+        // A closed standard output is no reason to stop serving.
+        let _ = writeln!(io::stdout(), "Listening on http://{address}  (Ctrl-C to stop)");
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(server::serve(config));
+    // An index that is still being opened, or a search beyond the drain limit,
+    // must not keep the process.
+    runtime.shutdown_background();
+    Ok(ended?)
+}
+
+fn open(dir: &Path, encoders: &Encoders) -> anyhow::Result<Arc<Index>> {
+    let encoder = Some(encoders.of_index(dir)?);
+    Ok(Arc::new(Index::open(dir, OpenOptions { encoder, verify: Verify::Auto })?))
+}
+
+/// Encoders by name, so that indexes of one model share its sessions.
+#[derive(Default)]
+struct Encoders(Mutex<HashMap<String, Arc<dyn Encoder>>>);
+
+impl Encoders {
+    fn of_index(&self, dir: &Path) -> anyhow::Result<Arc<dyn Encoder>> {
+        let name = Manifest::read(dir)?.encoder.name;
+        let mut loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(encoder) = loaded.get(&name) {
+            return Ok(Arc::clone(encoder));
+        }
+        let encoder = encoder::for_index(dir, &FetchBar::default())?.encoder;
+        loaded.insert(name, Arc::clone(&encoder));
+        Ok(encoder)
+    }
+}
