@@ -73,7 +73,9 @@ pub use index::{
     CommitSummary, EncoderIdentity, Index, IndexError, IndexInfo, IndexWriter, Manifest,
     OpenOptions, RootRecord, WriterOptions,
 };
-pub use lexical::{Bm25, FieldWeight, FieldWeights, Language, LexicalError, LexicalOptions, Typos, UnknownLanguage};
+pub use lexical::{
+    Bm25, FieldWeight, FieldWeights, Language, LexicalError, LexicalOptions, Typos, UnknownLanguage,
+};
 pub use ord_set::OrdSet;
 pub use ranked_list::{RankedList, ScoredChunk};
 pub use search::{

@@ -231,11 +231,6 @@ impl SegmentFile {
         SegmentError::damaged(&self.path, what)
     }
 
-    /// Size on disk.
-    pub(crate) fn len_bytes(&self) -> u64 {
-        self.map.len() as u64
-    }
-
     fn bytes(&self, entry: Entry) -> &[u8] {
         &self.map[entry.offset..entry.offset + entry.len]
     }

@@ -105,8 +105,7 @@ fn last_acknowledged(child: &mut Child) -> u64 {
 /// Reopens with every checksum compared and checks that the content is that of
 /// one of `steps`, on both sides; then that writing goes on.
 fn check(dir: &Path, steps: &[u64], context: &str) {
-    let options =
-        || OpenOptions { encoder: Some(support::encoder()), verify: Verify::Full };
+    let options = || OpenOptions { encoder: Some(support::encoder()), verify: Verify::Full };
     let index = match Index::open(dir, options()) {
         Ok(index) => index,
         // Killed while the index was being created: nothing was promised yet.

@@ -4,8 +4,8 @@
 mod support;
 
 use engine::{
-    DocumentError, DocumentId, Embeddings, Index, IndexError, OpenOptions, SearchRequest,
-    Strategy, Verify, WriterOptions,
+    DocumentError, DocumentId, Embeddings, Index, IndexError, OpenOptions, SearchRequest, Strategy,
+    Verify, WriterOptions,
 };
 use support::{chunks, create, document, signature, upsert};
 
@@ -80,8 +80,7 @@ fn a_result_does_not_depend_on_segments_or_on_what_was_deleted() {
         for strategy in [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT] {
             for query in ["word3 shared", "chapter 12", "filler"] {
                 let scores = |index: &Index| -> Vec<f64> {
-                    let request =
-                        SearchRequest { strategy, top: 20, ..SearchRequest::new(query) };
+                    let request = SearchRequest { strategy, top: 20, ..SearchRequest::new(query) };
                     let hits = index.searcher().search(&request).unwrap().hits;
                     hits.iter().map(|hit| hit.score).collect()
                 };
@@ -115,7 +114,10 @@ fn exact_duplicates_share_a_text_and_fall_with_it() {
     assert_eq!(hits.len(), 1);
     assert_eq!(hits[0].duplicates, [id("copy")]);
     let copy = searcher.document(&id("copy")).unwrap().unwrap();
-    assert_eq!((copy.text.as_str(), copy.duplicate_of), ("one text for two names", Some(id("original"))));
+    assert_eq!(
+        (copy.text.as_str(), copy.duplicate_of),
+        ("one text for two names", Some(id("original")))
+    );
     assert_eq!(index.info().unwrap().duplicates, 1);
 
     writer.merge().unwrap();
@@ -155,11 +157,14 @@ fn what_does_not_fit_is_refused_by_name_and_changes_nothing() {
         values.chunks_mut(dim).for_each(|row| row[0] = 1.0);
         Embeddings::new(values, dim).unwrap()
     };
-    let mut refused = |chunks: &[engine::Chunk], vectors: &Embeddings| {
-        match writer.upsert(&ok, signature("a"), chunks, vectors) {
-            Err(IndexError::Document(error)) => error,
-            other => panic!("{other:?}"),
-        }
+    let mut refused = |chunks: &[engine::Chunk], vectors: &Embeddings| match writer.upsert(
+        &ok,
+        signature("a"),
+        chunks,
+        vectors,
+    ) {
+        Err(IndexError::Document(error)) => error,
+        other => panic!("{other:?}"),
     };
     let two = chunks(&ok.text);
     assert!(matches!(refused(&[], &vectors(0, 64)), DocumentError::NoChunks { .. }));

@@ -28,7 +28,8 @@ fn library(dir: &std::path::Path) -> Index {
         let paragraphs: Vec<String> = (0..rng.random_range(2..4))
             .map(|_| {
                 let length = rng.random_range(3..40);
-                let words: Vec<&str> = (0..length).map(|_| *WORDS.choose(&mut rng).unwrap()).collect();
+                let words: Vec<&str> =
+                    (0..length).map(|_| *WORDS.choose(&mut rng).unwrap()).collect();
                 words.join(" ")
             })
             .collect();
@@ -110,7 +111,10 @@ fn why_not_names_the_stage_that_lost_a_document() {
     let mut writer = index.writer(WriterOptions::default()).unwrap();
     for n in 0..30 {
         let text = format!("alpha {} number{n}", "beta ".repeat(n + 1));
-        upsert(&mut writer, &with_field(document(&format!("d{n:02}"), &text), "n", FieldValue::Integer(n as i64)));
+        upsert(
+            &mut writer,
+            &with_field(document(&format!("d{n:02}"), &text), "n", FieldValue::Integer(n as i64)),
+        );
     }
     upsert(&mut writer, &document("far", "unrelated words entirely"));
     let long = "one two three four five six seven eight nine ten alpha";
@@ -232,9 +236,41 @@ fn no_query_string_panics_and_every_highlight_is_a_valid_span() {
     let index = library(dir.path());
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     let pieces = [
-        "\"", "+", "-", "*", "(", ")", ":", "^", "~", "AND", "OR", "NOT", "trait", "Arc<Mutex<T>>",
-        "日本語", "é", "\u{0}", "\n", "🦀", "E0382", "a::b", "[", "]", "{", "}", "\\", "/", "!", "''",
-        "trait*", "\"trait object\"", " ", "\u{200b}", "ß", "İ",
+        "\"",
+        "+",
+        "-",
+        "*",
+        "(",
+        ")",
+        ":",
+        "^",
+        "~",
+        "AND",
+        "OR",
+        "NOT",
+        "trait",
+        "Arc<Mutex<T>>",
+        "日本語",
+        "é",
+        "\u{0}",
+        "\n",
+        "🦀",
+        "E0382",
+        "a::b",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\\",
+        "/",
+        "!",
+        "''",
+        "trait*",
+        "\"trait object\"",
+        " ",
+        "\u{200b}",
+        "ß",
+        "İ",
     ];
     let searcher = index.searcher();
     for _ in 0..3_000 {
@@ -244,7 +280,8 @@ fn no_query_string_panics_and_every_highlight_is_a_valid_span() {
                 format!("{}{gap}", pieces.choose(&mut rng).unwrap())
             })
             .collect();
-        let request = SearchRequest { detail: Detail::Explained, ..SearchRequest::new(query.clone()) };
+        let request =
+            SearchRequest { detail: Detail::Explained, ..SearchRequest::new(query.clone()) };
         match searcher.search(&request) {
             Ok(outcome) => {
                 for hit in outcome.hits {

@@ -51,7 +51,9 @@ pub enum IndexError {
         holder: String,
     },
     /// The index was built with another encoder.
-    #[error("the index holds vectors of {index} ({index_fingerprint}), not of {given} ({given_fingerprint}); use {index}, or build the index again")]
+    #[error(
+        "the index holds vectors of {index} ({index_fingerprint}), not of {given} ({given_fingerprint}); use {index}, or build the index again"
+    )]
     ForeignEncoder {
         /// The index's encoder.
         index: String,

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::commit::CommitRecord;
+use super::error::IndexError;
 use super::files;
 use super::manifest::Manifest;
 use crate::dense::{VectorIndex, VectorSegment};
-use super::error::IndexError;
 use crate::error::SegmentError;
 use crate::lexical::{LexicalIndex, LexicalSnapshot};
 use crate::ord_set::OrdSet;
@@ -107,7 +107,8 @@ impl Generation {
         segments: &OpenSegments,
     ) -> Result<Self, IndexError> {
         let alive = lexical.alive(record.next_ord)?;
-        let pick = |names: &[String]| names.iter().map(|name| segments.texts[name].clone()).collect();
+        let pick =
+            |names: &[String]| names.iter().map(|name| segments.texts[name].clone()).collect();
         let texts = TextStore::new(pick(&record.texts), &alive);
         let vectors: Vec<_> =
             record.vectors.iter().map(|name| segments.vectors[name].clone()).collect();

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::IndexError;
 use super::files;
 use crate::dense::GraphParams;
-use super::error::IndexError;
 use crate::error::SegmentError;
 use crate::lexical::LexicalOptions;
 
@@ -91,9 +91,7 @@ impl Manifest {
         let format = value["manifest"]["format"].as_u64();
         if let Some(found) = format.filter(|&found| found != u64::from(FORMAT_VERSION)) {
             let found = u32::try_from(found).unwrap_or(u32::MAX);
-            return Err(
-                SegmentError::Version { path, found, supported: FORMAT_VERSION }.into()
-            );
+            return Err(SegmentError::Version { path, found, supported: FORMAT_VERSION }.into());
         }
         let envelope: Envelope = serde_json::from_value(value)
             .map_err(|error| SegmentError::damaged(&path, error.to_string()))?;

@@ -256,7 +256,8 @@ fn refuse_foreign_files(dir: &Path) -> Result<(), IndexError> {
         let entry = entry.map_err(|source| SegmentError::io(dir, source))?;
         let name = entry.file_name();
         // `.tmp` files are left by an interrupted atomic write of ours.
-        let known = name.to_str().is_some_and(|name| ours.contains(&name) || name.starts_with(".tmp"));
+        let known =
+            name.to_str().is_some_and(|name| ours.contains(&name) || name.starts_with(".tmp"));
         if !known {
             return Err(IndexError::NotEmpty { dir: dir.to_owned(), found: entry.path() });
         }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use fail::fail_point;
 
 use super::commit::{CommitRecord, RootRecord};
+use super::error::IndexError;
 use super::generation::{Checksums, Generation, OpenSegments};
 use super::lock::WriterLock;
 use super::manifest::Manifest;
@@ -24,7 +25,6 @@ use super::{Index, files};
 use crate::dense::{self, GraphParams, VectorRows};
 use crate::document::{Chunk, ChunkOrd, Document, DocumentId};
 use crate::encoder::Embeddings;
-use super::error::IndexError;
 use crate::error::DocumentError;
 use crate::lexical::{LexicalIndex, LexicalRow, LexicalWriter};
 use crate::store::{Signature, TextSegmentWriter};
@@ -349,7 +349,8 @@ impl IndexWriter {
             let (found, expected) = (vectors.dim(), self.manifest.encoder.dim);
             return Err(DocumentError::VectorDim { id: id(), found, expected });
         }
-        match chunks.iter().find(|chunk| chunk.span.slice(&document.text).is_none_or(str::is_empty)) {
+        match chunks.iter().find(|chunk| chunk.span.slice(&document.text).is_none_or(str::is_empty))
+        {
             Some(chunk) => Err(DocumentError::InvalidChunk { id: id(), span: chunk.span }),
             None => Ok(()),
         }
@@ -389,10 +390,11 @@ impl IndexWriter {
         fail_point!("flush-start");
         let pending = std::mem::take(&mut self.pending);
         let flat = GraphParams { min_rows: usize::MAX, ..self.manifest.graph };
-        let written = self.write_vectors(&pending.ords, &pending.values, &flat).and_then(|vectors| {
-            fail_point!("vectors-written");
-            Ok((vectors, self.write_texts(&pending.texts)?))
-        });
+        let written =
+            self.write_vectors(&pending.ords, &pending.values, &flat).and_then(|vectors| {
+                fail_point!("vectors-written");
+                Ok((vectors, self.write_texts(&pending.texts)?))
+            });
         match written {
             Ok((vectors, texts)) => {
                 self.next.vectors.extend(vectors);
@@ -445,7 +447,8 @@ impl IndexWriter {
 
     /// The commit point, and what follows it.
     fn publish(&mut self) -> Result<CommitSummary, IndexError> {
-        let record = CommitRecord { generation: self.committed.generation + 1, ..self.next.clone() };
+        let record =
+            CommitRecord { generation: self.committed.generation + 1, ..self.next.clone() };
         fail_point!("before-commit");
         self.lexical.commit(&record.to_payload())?;
         fail_point!("after-commit");

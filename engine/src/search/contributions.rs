@@ -27,13 +27,20 @@ impl Searcher {
             let explained = self.generation.lexical.explain(query, entry.ord)?;
             Ok(explained.unwrap_or_else(|| Explanation::leaf(0.0, "no word of the query occurs")))
         };
-        let dense = |score| Explanation::leaf(score, "cosine of the query's and the passage's vectors");
+        let dense =
+            |score| Explanation::leaf(score, "cosine of the query's and the passage's vectors");
         let (fusion, legs) = match plan.strategy {
             Strategy::Lexical => return lexical(),
             Strategy::Dense => return Ok(dense(entry.score)),
             Strategy::Hybrid { fusion } => {
                 let of = |list: &RankedList| list.find(entry.ord);
-                (fusion, [("lexical", &legs.lexical, of(&legs.lexical)), ("dense", &legs.dense, of(&legs.dense))])
+                (
+                    fusion,
+                    [
+                        ("lexical", &legs.lexical, of(&legs.lexical)),
+                        ("dense", &legs.dense, of(&legs.dense)),
+                    ],
+                )
             }
         };
         let mut parts = Vec::new();
@@ -50,7 +57,11 @@ impl Searcher {
                 }
             });
         }
-        Ok(Explanation::node(Operation::Sum, format!("{fusion} over the legs that hold the passage"), parts))
+        Ok(Explanation::node(
+            Operation::Sum,
+            format!("{fusion} over the legs that hold the passage"),
+            parts,
+        ))
     }
 }
 
@@ -79,8 +90,10 @@ fn weighted_part(leg: &str, weight: f64, scale: Scale, own: Explanation) -> Expl
         let width = Explanation::leaf(scale.width, "width of the leg's scale");
         Explanation::node(Operation::Quotient, "(score - origin) / width", vec![distance, width])
     } else {
-        let mut constant =
-            Explanation::leaf(Scale::CONSTANT, "all scores of the leg are equal: the middle of the scale");
+        let mut constant = Explanation::leaf(
+            Scale::CONSTANT,
+            "all scores of the leg are equal: the middle of the scale",
+        );
         constant.details.push(own);
         constant
     };

@@ -1,17 +1,22 @@
 //! From a ranking to hits: caps, grouping, texts, highlights.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::PathBuf;
+
+use super::Searcher;
+use super::error::SearchError;
 use super::explain::Explanation;
 use super::hit::Hit;
 use super::legs::Legs;
 use super::near_duplicates::{Shingles, THRESHOLD};
 use super::plan::SearchPlan;
 use super::request::{Detail, NearDuplicates, SearchRequest};
-use super::Searcher;
-use crate::document::{ChunkOrd, DocumentId, Span};
-use super::error::SearchError;
+use crate::document::{ChunkOrd, DocumentId, FieldValue, Span};
 use crate::error::SegmentError;
 use crate::lexical::LexicalQuery;
 use crate::ranked_list::{RankedList, ScoredChunk};
+use crate::store::DocumentRecord;
 
 /// An entry of the ranking that becomes a hit, with its text.
 pub(super) struct Selected {
@@ -21,7 +26,7 @@ pub(super) struct Selected {
     headings: Vec<String>,
     span: Span,
     text: String,
-    fields: Vec<(String, crate::document::FieldValue)>,
+    fields: Vec<(String, FieldValue)>,
     similar: Vec<(DocumentId, ChunkOrd)>,
 }
 
@@ -49,11 +54,12 @@ impl Searcher {
     ) -> Result<Selection, SearchError> {
         let mut selection = Selection { selected: Vec::new(), capped: Vec::new() };
         let mut shingles: Vec<Shingles> = Vec::new();
+        let mut records = Records::default();
         for &entry in ranking.entries() {
             if selection.selected.len() == plan.top {
                 break;
             }
-            let candidate = self.read(entry)?;
+            let candidate = self.read(entry, &mut records)?;
             let of_document =
                 selection.selected.iter().filter(|hit| hit.document == candidate.document).count();
             if of_document >= plan.per_document {
@@ -98,10 +104,7 @@ impl Searcher {
 
     fn hit(&self, hit: &Selected, query: &LexicalQuery, explanation: Option<Explanation>) -> Hit {
         let shift = |span: Span| {
-            Span::new(
-                (hit.span.start + span.start) as usize,
-                (hit.span.start + span.end) as usize,
-            )
+            Span::new((hit.span.start + span.start) as usize, (hit.span.start + span.end) as usize)
         };
         Hit {
             document: hit.document.clone(),
@@ -120,14 +123,17 @@ impl Searcher {
     }
 
     /// Reads the chunk behind an entry of a ranking.
-    fn read(&self, entry: ScoredChunk) -> Result<Selected, SearchError> {
+    fn read(&self, entry: ScoredChunk, records: &mut Records) -> Result<Selected, SearchError> {
         let texts = &self.generation.texts;
         let unknown = || SegmentError::Damaged {
-            path: std::path::PathBuf::from("the text segments"),
+            path: PathBuf::from("the text segments"),
             what: format!("chunk {} has no text", entry.ord.0),
         };
         let document = texts.locate(entry.ord).ok_or_else(unknown)?;
-        let record = texts.record(document)?.ok_or_else(unknown)?;
+        let record = match records.entry(document.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(texts.record(document)?.ok_or_else(unknown)?),
+        };
         let nth = (entry.ord.0 - texts.ords_of(document).start) as usize;
         let (span, headings) = record.chunk(nth).ok_or_else(unknown)?;
         Ok(Selected {
@@ -142,3 +148,7 @@ impl Searcher {
         })
     }
 }
+
+/// Decoded records of one selection: a long document that is found ten times is
+/// decoded once.
+type Records = HashMap<DocumentId, DocumentRecord>;

@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::error::SearchError;
 use super::hit::{Degradation, ScoreKind, Stage};
 use super::plan::{Schedule, SearchPlan};
 use super::request::Strategy;
 use super::{Lap, Searcher};
 use crate::dense::VectorSearch;
 use crate::encoder::{EncodeError, TextRole};
-use super::error::SearchError;
 use crate::lexical::LexicalQuery;
 use crate::ord_set::OrdSet;
 use crate::ranked_list::RankedList;
@@ -139,10 +139,12 @@ impl Searcher {
         };
         let hybrid = plan.fusion().is_some();
         let late = |stage| {
-            plan.deadline.filter(|&deadline| hybrid && started.elapsed() >= deadline).map(|deadline| {
-                let reason = format!("the deadline of {} ms had passed", deadline.as_millis());
-                Degradation { stage, reason }
-            })
+            plan.deadline.filter(|&deadline| hybrid && started.elapsed() >= deadline).map(
+                |deadline| {
+                    let reason = format!("the deadline of {} ms had passed", deadline.as_millis());
+                    Degradation { stage, reason }
+                },
+            )
         };
         leg.degraded = late(Stage::Encode);
         if leg.degraded.is_some() {

@@ -83,6 +83,8 @@ mod tests {
         assert!(similarity >= THRESHOLD);
         assert!(Shingles::of(&text).jaccard(&Shingles::of("something else")) < 0.01);
         assert!(Shingles::of("").jaccard(&Shingles::of("")) < 0.01);
-        assert!((Shingles::of("Vec push").jaccard(&Shingles::of("vec.PUSH()")) - 1.0).abs() < 1e-12);
+        assert!(
+            (Shingles::of("Vec push").jaccard(&Shingles::of("vec.PUSH()")) - 1.0).abs() < 1e-12
+        );
     }
 }

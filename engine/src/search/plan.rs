@@ -108,10 +108,7 @@ mod tests {
         let plan = SearchPlan::resolve(&request, 10).unwrap();
         assert_eq!((plan.top, plan.depth), (10, SearchRequest::DEFAULT_DEPTH));
         assert_eq!(plan.schedule, Schedule::Sequential);
-        assert_eq!(
-            SearchPlan::resolve(&request, 1_000_000).unwrap().schedule,
-            Schedule::Parallel
-        );
+        assert_eq!(SearchPlan::resolve(&request, 1_000_000).unwrap().schedule, Schedule::Parallel);
 
         let wide = SearchRequest { top: 500, ..request.clone() };
         assert_eq!(SearchPlan::resolve(&wide, 10).unwrap().depth, 500);

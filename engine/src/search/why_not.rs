@@ -1,12 +1,12 @@
 //! Why a document is not among the hits: the first stage that lost it.
 
 use super::Searcher;
+use super::error::SearchError;
 use super::fetch::Selection;
 use super::legs::Legs;
 use super::plan::SearchPlan;
 use super::request::Strategy;
 use crate::document::{ChunkOrd, DocumentId};
-use super::error::SearchError;
 use crate::lexical::LexicalQuery;
 use crate::ord_set::OrdSet;
 use crate::ranked_list::RankedList;
@@ -75,7 +75,11 @@ pub(super) struct Trace<'a> {
 impl Searcher {
     /// Finds the first stage that lost `id`. An exact duplicate is traced by
     /// the document that holds its text.
-    pub(super) fn why_not(&self, id: &DocumentId, trace: &Trace<'_>) -> Result<WhyNot, SearchError> {
+    pub(super) fn why_not(
+        &self,
+        id: &DocumentId,
+        trace: &Trace<'_>,
+    ) -> Result<WhyNot, SearchError> {
         let ords: Vec<_> = self.generation.texts.ords_of(id).map(ChunkOrd).collect();
         if ords.is_empty() {
             return Ok(WhyNot::NotIndexed);
@@ -116,7 +120,8 @@ impl Searcher {
                 }
             }
             if let Some(vector) = &trace.legs.vector {
-                if let Some((rank, score)) = generation.vectors.rank_of(vector, ord, trace.allowed) {
+                if let Some((rank, score)) = generation.vectors.rank_of(vector, ord, trace.allowed)
+                {
                     dense = better(dense, place_of(rank, score, &trace.legs.dense));
                 }
             }

@@ -263,10 +263,7 @@ impl TextStore {
     pub(crate) fn merged(&self) -> Result<TextSegmentWriter, SegmentError> {
         let mut writer = TextSegmentWriter::default();
         for &(_, place) in &self.by_ord {
-            writer.copy(
-                &self.segments[place.segment as usize],
-                entry_at(&self.segments, place),
-            )?;
+            writer.copy(&self.segments[place.segment as usize], entry_at(&self.segments, place))?;
         }
         let mut duplicates: Vec<_> = self.duplicates.iter().collect();
         duplicates.sort_unstable();
@@ -290,6 +287,7 @@ fn entry_at(segments: &[Arc<TextSegment>], place: Place) -> &Entry {
 }
 
 /// A document's record with the segment its text can be read from.
+#[derive(Debug)]
 pub(crate) struct DocumentRecord {
     record: segment::Record,
     segment: Arc<TextSegment>,

@@ -132,8 +132,7 @@ impl TextSegmentWriter {
     }
 
     fn push(&mut self, id: &DocumentId, signature: Signature, first_ord: u32, record: &Record) {
-        let encoded =
-            postcard::to_allocvec(record).expect("plain data serialises into memory");
+        let encoded = postcard::to_allocvec(record).expect("plain data serialises into memory");
         let compressed = lz4_flex::block::compress_prepend_size(&encoded);
         self.entries.push(Entry {
             id: id.clone(),
@@ -217,11 +216,6 @@ impl TextSegment {
     /// [`SegmentError::Damaged`].
     pub(crate) fn verify(&self) -> Result<(), SegmentError> {
         self.file.verify()
-    }
-
-    /// Size on disk.
-    pub(crate) fn len_bytes(&self) -> u64 {
-        self.file.len_bytes()
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
