@@ -456,6 +456,10 @@ impl Progress for Recorder {
     }
 }
 
+fn documents_done(event: &Event) -> Option<usize> {
+    if let Event::Advanced(totals) = event { Some(totals.documents) } else { None }
+}
+
 #[test]
 fn progress_goes_up_to_the_total() {
     let mut bench = Bench::new();
@@ -467,13 +471,7 @@ fn progress_goes_up_to_the_total() {
     assert_eq!(events.first(), Some(&Event::Started { documents: Some(2500) }));
     assert_eq!(events.last(), Some(&Event::Finished));
     assert_eq!(events.iter().filter(|event| **event == Event::Committing).count(), 3);
-    let done: Vec<_> = events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Advanced(totals) => Some(totals.documents),
-            _ => None,
-        })
-        .collect();
+    let done: Vec<_> = events.iter().filter_map(documents_done).collect();
     assert!(done.len() > 3 && done.is_sorted() && done.last() == Some(&2500), "{done:?}");
 
     let recorder = Recorder::default();
@@ -513,8 +511,8 @@ fn reading_stops_when_writing_falls_behind() {
 
 #[test]
 fn the_index_does_not_depend_on_threads() {
-    let long =
-        |n: usize| (0..n * 7 % 200).map(|at| format!("word{} ", at % 50)).collect::<String>();
+    let words: Vec<_> = (0..200).map(|at| format!("word{}", at % 50)).collect();
+    let long = |n: usize| words[..n * 7 % 200].join(" ");
     let run = |threads: usize| {
         let mut bench = Bench::with_chunker("fixed:24/8");
         bench.options = options(threads);

@@ -37,6 +37,7 @@ use crate::source::DocumentSource;
 use clock::Clocks;
 use feed::Items;
 use plan::{Pass, Planner};
+use prune::Vanished;
 use write::Writer;
 
 /// Batches under way at once: one in each encoder, one waiting for them, one
@@ -71,7 +72,7 @@ impl Default for IngestOptions {
         Self {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             commit_documents: 10_000,
-            commit_interval: Duration::from_secs(60),
+            commit_interval: Duration::from_mins(1),
             prune: Prune::Keep,
             merge: Merge::WhereItPays,
         }
@@ -183,7 +184,11 @@ impl Run<'_> {
         self.pass(Items::Source(source), (&mut planner, Pass::Source), &mut writer)?;
 
         let moved = writer.report_mut().moved_roots.clone();
-        let prune = prune::decide(&planner, &roots, &self.options.prune, &moved, writer.unlisted());
+        let prune = Vanished::find(&planner, &roots, &moved).decide(
+            &self.options.prune,
+            writer.unlisted(),
+            self.progress,
+        );
         for id in &prune.vanished {
             writer.remove(id)?;
         }

@@ -20,6 +20,8 @@ pub enum Event {
     Advanced(Totals),
     /// A commit begins.
     Committing,
+    /// Consent to a removal is about to be asked for, perhaps on the terminal.
+    Asking,
     /// The index is rewritten as one segment.
     Merging,
     /// The ingest ended, well or not.

@@ -6,6 +6,7 @@ use std::fmt;
 use engine::DocumentId;
 
 use super::plan::Planner;
+use super::progress::{Event, Progress};
 use crate::report::{MovedRoot, PruneOutcome};
 use crate::source::Root;
 
@@ -65,47 +66,71 @@ pub(super) struct Pruning {
     pub(super) outcome: PruneOutcome,
 }
 
-/// Finds what has vanished and asks where that is due.
-///
-/// # Arguments
-/// * `unlisted` - a part of the source that could not be listed: documents
-///   there only seem to have vanished, so nothing is removed.
-pub(super) fn decide(
-    planner: &Planner,
-    roots: &[Root],
-    policy: &Prune,
-    moved: &[MovedRoot],
-    unlisted: Option<&str>,
-) -> Pruning {
-    let nothing = |outcome| Pruning { vanished: Vec::new(), outcome };
-    if matches!(policy, Prune::Keep) {
-        return nothing(PruneOutcome::NotAsked);
-    }
-    let mut request: Option<PruneRequest> = None;
-    let (mut vanished, mut of) = (Vec::new(), 0);
-    for (nth, root) in roots.iter().enumerate() {
-        let (of_root, held) = planner.vanished(nth);
-        let moved_from = moved.iter().find(|moved| moved.name == root.name);
-        let doubtful = of_root.len() * CONSENT_SHARE > held || moved_from.is_some();
-        if doubtful && !of_root.is_empty() && request.is_none() {
-            request = Some(PruneRequest {
-                root: root.name.clone(),
-                vanished: 0,
-                of: 0,
-                moved_from: moved_from.map(|moved| moved.from.clone()),
-            });
+/// Documents of this run's roots whose source did not show up.
+pub(super) struct Vanished {
+    ids: Vec<DocumentId>,
+    /// What consent is needed for, if any.
+    request: Option<PruneRequest>,
+    /// Documents the index holds of these roots.
+    held: usize,
+}
+
+impl Vanished {
+    pub(super) fn find(planner: &Planner, roots: &[Root], moved: &[MovedRoot]) -> Self {
+        let mut found = Self { ids: Vec::new(), request: None, held: 0 };
+        let mut doubtful = None;
+        for (nth, root) in roots.iter().enumerate() {
+            let (ids, held) = planner.vanished(nth);
+            let moved_from = moved.iter().find(|moved| moved.name == root.name);
+            let many = ids.len() * CONSENT_SHARE > held || moved_from.is_some();
+            if many && !ids.is_empty() && doubtful.is_none() {
+                doubtful = Some((&root.name, moved_from.map(|moved| moved.from.clone())));
+            }
+            found.ids.extend(ids);
+            found.held += held;
         }
-        vanished.extend(of_root);
-        of += held;
+        found.request = doubtful.map(|(root, moved_from)| PruneRequest {
+            root: root.clone(),
+            vanished: found.ids.len(),
+            of: found.held,
+            moved_from,
+        });
+        found
     }
-    if let Some(origin) = unlisted.filter(|_| !vanished.is_empty()) {
-        return nothing(PruneOutcome::Withheld { origin: origin.to_owned() });
-    }
-    if let (Prune::Ask(ask), Some(request)) = (policy, request) {
-        let request = PruneRequest { vanished: vanished.len(), of, ..request };
-        if ask(&request) == Consent::Refused {
-            return nothing(PruneOutcome::Refused { vanished: request.vanished, of });
+
+    /// Decides, and asks where that is due.
+    ///
+    /// # Arguments
+    /// * `unlisted` - a part of the source that could not be listed: documents
+    ///   there only seem to have vanished, so nothing is removed.
+    pub(super) fn decide(
+        self,
+        policy: &Prune,
+        unlisted: Option<&str>,
+        progress: &dyn Progress,
+    ) -> Pruning {
+        let nothing = |outcome| Pruning { vanished: Vec::new(), outcome };
+        if let Some(origin) = unlisted.filter(|_| !self.ids.is_empty()) {
+            return match policy {
+                Prune::Keep => nothing(PruneOutcome::NotAsked),
+                Prune::Remove | Prune::Ask(_) => {
+                    nothing(PruneOutcome::Withheld { origin: origin.to_owned() })
+                }
+            };
+        }
+        let consent = match (policy, &self.request) {
+            (Prune::Keep, _) => return nothing(PruneOutcome::NotAsked),
+            (Prune::Ask(ask), Some(request)) => {
+                progress.report(Event::Asking);
+                ask(request)
+            }
+            (Prune::Remove, _) | (Prune::Ask(_), None) => Consent::Given,
+        };
+        match consent {
+            Consent::Given => Pruning { vanished: self.ids, outcome: PruneOutcome::Done },
+            Consent::Refused => {
+                nothing(PruneOutcome::Refused { vanished: self.ids.len(), of: self.held })
+            }
         }
     }
-    Pruning { vanished, outcome: PruneOutcome::Done }
 }

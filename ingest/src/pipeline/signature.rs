@@ -143,7 +143,9 @@ impl Hasher {
             FieldValue::List(values) => {
                 self.tag(&[5]);
                 self.tag(&(values.len() as u64).to_le_bytes());
-                values.iter().for_each(|value| self.value(value));
+                for value in values {
+                    self.value(value);
+                }
             }
         }
     }
