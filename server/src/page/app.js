@@ -14,6 +14,13 @@ const BUSY_AFTER_MS = 150;
 const RETRY_MS = 1000;
 const TOP_STEPS = [10, 25, 50, 100];
 
+/** What it means that a stage was left out. */
+const LEFT_OUT = {
+  encode: "Found by words only",
+  dense: "Found by words only",
+  rerank: "Not reranked",
+};
+
 const form = byId("search");
 const queryInput = byId("query");
 const filterInput = byId("filter");
@@ -171,7 +178,7 @@ function showOutcome(outcome) {
 
 function outcomeNotices(outcome) {
   const notices = outcome.degraded.map(({ stage, reason }) =>
-    el("p", { class: "notice" }, el("strong", {}, `Without the stage \u201c${stage}\u201d`), reason));
+    el("p", { class: "notice" }, el("strong", {}, LEFT_OUT[stage] ?? `Without ${stage}`), sentence(reason)));
   if (outcome.dropped_terms > 0) {
     const words = counted(outcome.dropped_terms, "word");
     notices.push(el("p", { class: "notice" }, `The query is long: ${words} beyond the limit were not searched.`));

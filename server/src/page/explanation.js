@@ -13,10 +13,13 @@ const RULES = {
   maximum: "the largest of",
 };
 
-/** How many levels are unfolded at first: the fused score and its legs. */
+/** Levels that are unfolded whatever they hold: the fused score and its sides. */
 const OPEN_LEVELS = 2;
 
-function node({ value, description, operation, details = [] }, depth) {
+/** Whether a node has something to unfold. */
+const isFoldable = (node) => (node.details ?? []).length > 0;
+
+function nodeOf({ value, description, operation, details = [] }, depth, isOpen) {
   const label = [
     el("span", { class: "value" }, shortNumber(value)),
     " ",
@@ -24,21 +27,17 @@ function node({ value, description, operation, details = [] }, depth) {
     operation === "leaf" ? null : el("span", { class: "rule" }, ` = ${RULES[operation] ?? operation}`),
   ];
   if (details.length === 0) return el("li", { class: "leaf" }, label);
-  return el(
-    "li",
-    {},
-    el(
-      "details",
-      { open: depth < OPEN_LEVELS },
-      el("summary", {}, label),
-      el("ul", {}, details.map((child) => node(child, depth + 1))),
-    ),
-  );
+  // A chain is unfolded to its first branching, where there is something to
+  // compare: the terms of the query, the fields of a term.
+  const isChain = details.filter(isFoldable).length === 1;
+  const children = details.map((child) =>
+    nodeOf(child, depth + 1, depth + 1 < OPEN_LEVELS || (isOpen && isChain)));
+  return el("li", {}, el("details", { open: isOpen }, el("summary", {}, label), el("ul", {}, children)));
 }
 
-/** The tree of an explanation, its lower levels folded. */
+/** The tree of an explanation, unfolded as far as it compares things. */
 export const explanationTree = (explanation) =>
-  el("div", { class: "explanation" }, el("ul", {}, node(explanation, 0)));
+  el("div", { class: "explanation" }, el("ul", {}, nodeOf(explanation, 0, true)));
 
 function place(leg, found, missing) {
   if (!found) return el("li", {}, `By ${leg}: ${missing}.`);
