@@ -52,8 +52,8 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let outcome = match Cli::parse().command {
-        Command::Demo(args) => commands::demo::run(args),
-        Command::Ingest(args) => commands::ingest::run(args),
+        Command::Demo(args) => commands::demo::run(&args),
+        Command::Ingest(args) => commands::ingest::run(&args),
         Command::Search(args) => commands::search::run(args),
         Command::Serve(args) => commands::serve::run(args),
         Command::Index(args) => commands::index::run(args),

@@ -105,7 +105,8 @@ impl ingest::pipeline::Progress for IngestBars {
             }
             Event::Committing => self.bar.set_message("committing"),
             Event::Merging => self.bar.set_message("merging into one segment"),
-            Event::Finished => self.bar.finish_and_clear(),
+            // A question to the user must not be drawn over.
+            Event::Asking | Event::Finished => self.bar.finish_and_clear(),
             _ => {}
         }
     }

@@ -121,7 +121,11 @@ fn passages() -> Vec<String> {
         .filter(|path| path.file_stem().is_some_and(|stem| stem != "print"))
         .collect();
     pages.sort();
-    pages.iter().filter_map(|page| fs::read_to_string(page).ok()).flat_map(paragraphs).collect()
+    pages
+        .iter()
+        .filter_map(|page| fs::read_to_string(page).ok())
+        .flat_map(|page| paragraphs(&page))
+        .collect()
 }
 
 fn rust_docs() -> Option<PathBuf> {
@@ -132,7 +136,7 @@ fn rust_docs() -> Option<PathBuf> {
 
 /// The text of a page's longer paragraphs; entities stay as they are, since an
 /// encoder must bear them too.
-fn paragraphs(page: String) -> Vec<String> {
+fn paragraphs(page: &str) -> Vec<String> {
     page.split("<p>")
         .skip(1)
         .filter_map(|rest| rest.split_once("</p>"))

@@ -55,7 +55,7 @@ fn writing_child() {
             if count.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) == 1 {
                 let pid = std::process::id().to_string();
                 Command::new("kill").args(["-9", &pid]).status().unwrap();
-                std::thread::sleep(Duration::from_secs(60));
+                std::thread::sleep(Duration::from_mins(1));
             }
         })
         .unwrap();

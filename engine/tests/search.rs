@@ -136,36 +136,30 @@ fn why_not_names_the_stage_that_lost_a_document() {
     let filter = Filter::parse("n > 5").unwrap();
     assert_eq!(why("d01", &|request| request.filter = Some(filter.clone())), WhyNot::Filtered);
     assert_eq!(why("d00", &|_| ()), WhyNot::Returned { rank: 1, capped: 0 });
-    match why("d29", &|_| ()) {
-        WhyNot::Outranked { rank, gap, .. } => assert!(rank > 5 && gap > 0.0),
-        other => panic!("{other:?}"),
-    }
-    match why("d29", &|request| request.depth = Some(10)) {
-        WhyNot::BeyondDepth { depth: 10, lexical: Some(place), dense: None } => {
-            assert!(place.rank > 10 && place.gap >= 0.0);
-        }
-        other => panic!("{other:?}"),
-    }
-    match why("far", &|request| request.strategy = Strategy::DEFAULT) {
-        WhyNot::BeyondDepth { .. } | WhyNot::Outranked { .. } => {}
-        other => panic!("{other:?}"),
-    }
-    match why("far", &|_| ()) {
-        WhyNot::BeyondDepth { lexical: None, .. } => {}
-        other => panic!("{other:?}"),
-    }
+    let outranked = why("d29", &|_| ());
+    assert!(
+        matches!(outranked, WhyNot::Outranked { rank, gap, .. } if rank > 5 && gap > 0.0),
+        "{outranked:?}"
+    );
+    let beyond = why("d29", &|request| request.depth = Some(10));
+    assert!(
+        matches!(
+            beyond,
+            WhyNot::BeyondDepth { depth: 10, lexical: Some(place), dense: None }
+                if place.rank > 10 && place.gap >= 0.0
+        ),
+        "{beyond:?}"
+    );
+    let unmatched = why("far", &|_| ());
+    assert!(matches!(unmatched, WhyNot::BeyondDepth { lexical: None, .. }), "{unmatched:?}");
+    let ranked = why("far", &|request| request.strategy = Strategy::DEFAULT);
+    assert!(matches!(ranked, WhyNot::Outranked { .. }), "{ranked:?}");
     let group = |request: &mut SearchRequest| {
         request.query = "seven eight nine".into();
     };
     let (a, b) = (why("twin-a", &group), why("twin-b", &group));
-    let under = |why: &WhyNot| match why {
-        WhyNot::Grouped { under } => Some(under.to_string()),
-        _ => None,
-    };
-    assert!(
-        under(&a).as_deref() == Some("twin-b") || under(&b).as_deref() == Some("twin-a"),
-        "{a:?} {b:?}"
-    );
+    let under = |why: &WhyNot, twin: &str| matches!(why, WhyNot::Grouped { under } if under.as_str() == twin);
+    assert!(under(&a, "twin-b") || under(&b, "twin-a"), "{a:?} {b:?}");
 }
 
 #[test]
@@ -275,9 +269,9 @@ fn no_query_string_panics_and_every_highlight_is_a_valid_span() {
     let searcher = index.searcher();
     for _ in 0..3_000 {
         let query: String = (0..rng.random_range(1..12))
-            .map(|_| {
+            .flat_map(|_| {
                 let gap = if rng.random_bool(0.5) { " " } else { "" };
-                format!("{}{gap}", pieces.choose(&mut rng).unwrap())
+                [*pieces.choose(&mut rng).unwrap(), gap]
             })
             .collect();
         let request =

@@ -103,7 +103,7 @@ struct CitationBody {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(args: DemoArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let listing = rust_docs::list(args.profile)?;
     if !args.json {
         print_listing(&listing)?;
@@ -205,14 +205,14 @@ fn index(
     let manifest = Manifest::new(identity, chunker.spec());
     let usable = Manifest::read(dir).is_ok_and(|found| found == manifest);
     let options = OpenOptions { encoder: Some(Arc::clone(&encoder)), verify: Verify::Auto };
-    let index = match usable.then(|| Index::open(dir, options)) {
-        Some(Ok(index)) => index,
-        Some(Err(_)) | None => {
-            if dir.exists() {
-                std::fs::remove_dir_all(dir)?;
-            }
-            Index::create(dir, manifest, Some(Arc::clone(&encoder)))?
+    let opened = usable.then(|| Index::open(dir, options).ok()).flatten();
+    let index = if let Some(index) = opened {
+        index
+    } else {
+        if dir.exists() {
+            std::fs::remove_dir_all(dir)?;
         }
+        Index::create(dir, manifest, Some(Arc::clone(&encoder)))?
     };
     let mut writer = index.writer(WriterOptions::default())?;
     let report = ingest(

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use engine::{EncoderIdentity, Index, IndexError, Manifest, OpenOptions, Verify, WriterOptions};
 use eval::{LoadedEncoder, load_encoder};
 use ingest::chunk::{Chunker, ChunkerSpec, EncoderSizer, TokenSizer, TokenizerChoice};
-use ingest::pipeline::{self, Consent, Event, IngestOptions, Progress, Prune, PruneRequest};
+use ingest::pipeline::{self, Consent, IngestOptions, Prune, PruneRequest};
 use ingest::report::{IngestReport, PruneOutcome};
 use ingest::source::{self, FormatChoice};
 use serde::Serialize;
@@ -109,19 +109,19 @@ struct Output<'a> {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(args: IngestArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &IngestArgs) -> anyhow::Result<()> {
     // A misspelt path should be told before a model is fetched.
     let mut source = source::open(&args.paths, args.format)?;
-    let Target { index, chunker, encoder } = Target::open(&args)?;
+    let Target { index, chunker, encoder } = Target::open(args)?;
     let mut writer = index.writer(WriterOptions::default())?;
-    let options = IngestOptions { prune: prune(&args), ..IngestOptions::default() };
+    let options = IngestOptions { prune: prune(args), ..IngestOptions::default() };
     let report = pipeline::ingest(
         source.as_mut(),
         chunker.as_ref(),
         encoder.as_ref(),
         &mut writer,
         &options,
-        &Bars(IngestBars::new()),
+        &IngestBars::new(),
     )?;
     let output = Output {
         index: &args.index,
@@ -273,14 +273,5 @@ fn judge_prune(outcome: &PruneOutcome) -> anyhow::Result<()> {
              look as if they had vanished; everything else is done"
         ),
         PruneOutcome::NotAsked | PruneOutcome::Done | PruneOutcome::Refused { .. } => Ok(()),
-    }
-}
-
-/// The bars, out of the way while a question is on the screen.
-struct Bars(IngestBars);
-
-impl Progress for Bars {
-    fn report(&self, event: Event) {
-        self.0.report(if event == Event::Asking { Event::Finished } else { event });
     }
 }

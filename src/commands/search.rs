@@ -7,7 +7,7 @@ use clap::Args;
 use engine::filter::Filter;
 use engine::{
     Detail, DocumentId, Explanation, Hit, Index, LegPlace, NearDuplicates, OpenOptions,
-    SearchOutcome, SearchRequest, Typos, Verify, WhyNot,
+    SearchError, SearchOutcome, SearchRequest, Typos, Verify, WhyNot,
 };
 
 use crate::encoder;
@@ -26,6 +26,7 @@ Queries: \"a phrase\", +required, -excluded, prefix*. Everything else is text.";
 /// Search an index
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 pub(crate) struct SearchArgs {
     /// What to look for
     query: String,
@@ -133,12 +134,15 @@ pub(crate) fn run(args: SearchArgs) -> anyhow::Result<()> {
         deadline_ms: args.deadline_ms,
         ..SearchRequest::new(args.query)
     };
-    let outcome = index.searcher().search(&request).map_err(|error| match error {
+    let outcome = index.searcher().search(&request).map_err(|error| {
         // What the caller can mend by asking differently is bad usage.
-        engine::SearchError::EmptyQuery
-        | engine::SearchError::QueryTooLong { .. }
-        | engine::SearchError::OutOfRange { .. } => UsageError(error.to_string()).into(),
-        other => anyhow::Error::from(other),
+        let usage = matches!(
+            error,
+            SearchError::EmptyQuery
+                | SearchError::QueryTooLong { .. }
+                | SearchError::OutOfRange { .. }
+        );
+        if usage { UsageError(error.to_string()).into() } else { anyhow::Error::from(error) }
     })?;
     if args.json {
         return options::print_json(&server::OutcomeBody::new(&request, None, outcome));

@@ -42,7 +42,9 @@ impl HashEncoder {
         }
         let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt();
         if norm > 0.0 {
-            row.iter_mut().for_each(|x| *x /= norm);
+            for x in row.iter_mut() {
+                *x /= norm;
+            }
         } else {
             // No word, or features that cancelled: a fixed direction, since a
             // zero vector has no cosine.

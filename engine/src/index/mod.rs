@@ -105,7 +105,7 @@ impl Index {
         }
         LexicalIndex::create(&lexical_dir, manifest.lexical)?;
         manifest.write(dir)?;
-        Self::open(dir, OpenOptions { encoder, verify: Verify::Auto })
+        Self::load(dir, manifest, OpenOptions { encoder, verify: Verify::Auto })
     }
 
     /// Opens an index at its newest commit.
@@ -118,12 +118,17 @@ impl Index {
     pub fn open(dir: &Path, options: OpenOptions) -> Result<Self, IndexError> {
         let manifest = Manifest::read(dir)?;
         check_encoder(&manifest, options.encoder.as_deref())?;
-        let checksums = match options.verify {
-            Verify::Full => Checksums::Compare,
-            Verify::Lazy => Checksums::Skip,
-            Verify::Auto if folder_bytes(dir)? <= Verify::AUTO_LIMIT_BYTES => Checksums::Compare,
-            Verify::Auto => Checksums::Skip,
+        Self::load(dir, manifest, options)
+    }
+
+    /// Opens the parts that `manifest` describes.
+    fn load(dir: &Path, manifest: Manifest, options: OpenOptions) -> Result<Self, IndexError> {
+        let compare = match options.verify {
+            Verify::Full => true,
+            Verify::Lazy => false,
+            Verify::Auto => folder_bytes(dir)? <= Verify::AUTO_LIMIT_BYTES,
         };
+        let checksums = if compare { Checksums::Compare } else { Checksums::Skip };
         let lexical_verify = match checksums {
             Checksums::Compare => Verify::Full,
             Checksums::Skip => Verify::Lazy,

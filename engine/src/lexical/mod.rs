@@ -187,11 +187,6 @@ impl LexicalIndex {
         Ok(commit.payload.unwrap_or_default())
     }
 
-    /// Bytes on disk of the last commit's files.
-    pub(crate) fn len_bytes(&self) -> Result<u64, LexicalError> {
-        verify::len_bytes(&self.dir, &self.metas()?)
-    }
-
     fn metas(&self) -> Result<IndexMeta, LexicalError> {
         guard::guarded(&self.dir, || {
             self.index.load_metas().map_err(|error| LexicalError::from_tantivy(&self.dir, error))

@@ -10,7 +10,7 @@ use tantivy::fieldnorm::FieldNormReader;
 use tantivy::index::{IndexMeta, InvertedIndexReader, SegmentReader};
 use tantivy::postings::TermInfo;
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocSet, Index, TantivyError, Term};
+use tantivy::{Index, TantivyError, Term};
 
 use super::bm25::{Bm25, CollectionStatistics, LengthTable};
 use super::collect::{BetterThan, Collector, TopChunks};
@@ -160,12 +160,14 @@ impl LexicalSnapshot {
     }
 
     /// Number of live chunks.
+    #[cfg(test)]
     pub(crate) fn n_chunks(&self) -> u64 {
         self.statistics.n_chunks
     }
 
     /// Number of rows, deleted ones included, and number of segments: what a
     /// merge would save.
+    #[cfg(test)]
     pub(crate) fn n_rows_and_segments(&self) -> (u64, usize) {
         let n_rows = self.segments.iter().map(|segment| u64::from(segment.n_rows())).sum();
         (n_rows, self.segments.len())
@@ -256,7 +258,9 @@ impl LexicalSnapshot {
     }
 
     /// The live chunks of a document, ascending.
+    #[cfg(test)]
     pub(crate) fn ords_of(&self, document: &DocumentId) -> Result<Vec<ChunkOrd>, LexicalError> {
+        use tantivy::DocSet;
         let term = id_term(&self.fields, document);
         guarded(&self.dir, || {
             let mut ords = Vec::new();

@@ -64,15 +64,6 @@ impl Verifier {
     }
 }
 
-/// Bytes of the commit's files and of the commit itself.
-pub(super) fn len_bytes(dir: &Path, metas: &IndexMeta) -> Result<u64, LexicalError> {
-    let mut paths: Vec<PathBuf> = metas.segments.iter().flat_map(files).collect();
-    paths.push(PathBuf::from(super::META));
-    total_bytes(dir, &paths).map_err(|failure| match failure {
-        OpenFailure::Vanished(error) | OpenFailure::Other(error) => error,
-    })
-}
-
 fn total_bytes(dir: &Path, files: &[PathBuf]) -> Result<u64, OpenFailure> {
     let mut total = 0;
     for file in files {

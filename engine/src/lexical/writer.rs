@@ -142,20 +142,6 @@ impl LexicalWriter {
         merged.map(drop).map_err(|error| self.failed(error))
     }
 
-    /// Forgets everything since the last commit.
-    ///
-    /// # Errors
-    /// If even that fails the writer is closed and holds the lock no more.
-    pub(crate) fn rollback(&mut self) -> Result<(), LexicalError> {
-        let rolled_back = self.inner()?.rollback();
-        rolled_back.map(drop).map_err(|error| {
-            // tantivy has given its lock away by now and would panic on the
-            // next attempt.
-            self.inner = None;
-            self.failed(error)
-        })
-    }
-
     /// Number of committed segments.
     pub(crate) fn segment_count(&mut self) -> Result<usize, LexicalError> {
         let ids = self.inner()?.index().searchable_segment_ids();

@@ -6,7 +6,7 @@ use std::time::Instant;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::error::SearchError;
-use super::hit::{Degradation, ScoreKind, Stage};
+use super::hit::{Degradation, Stage};
 use super::plan::{Schedule, SearchPlan};
 use super::request::Strategy;
 use super::{Lap, Searcher};
@@ -48,14 +48,6 @@ impl Legs {
             Strategy::Lexical => self.lexical.clone(),
             Strategy::Dense => self.dense.clone(),
             Strategy::Hybrid { fusion } => fusion.fuse(&self.lexical, &self.dense),
-        }
-    }
-
-    pub(super) fn score_kind(&self, plan: &SearchPlan) -> ScoreKind {
-        match plan.strategy {
-            Strategy::Lexical => ScoreKind::Bm25,
-            Strategy::Dense => ScoreKind::Cosine,
-            Strategy::Hybrid { fusion } => ScoreKind::Fused(fusion),
         }
     }
 }

@@ -114,7 +114,7 @@ impl Searcher {
         timings.total = started.elapsed().as_secs_f64() * 1e3;
         Ok(SearchOutcome {
             hits,
-            score_kind: legs.score_kind(&plan),
+            score_kind: plan.score_kind(),
             generation: self.generation(),
             n_dropped_terms: query.n_dropped_terms(),
             timings_ms: timings,

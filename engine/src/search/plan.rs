@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::SearchError;
+use super::hit::ScoreKind;
 use super::request::{SearchRequest, Strategy};
 use crate::fusion::Fusion;
 
@@ -79,6 +80,15 @@ impl SearchPlan {
             schedule,
             deadline: request.deadline_ms.map(Duration::from_millis),
         })
+    }
+
+    /// What the hits' scores will be.
+    pub fn score_kind(&self) -> ScoreKind {
+        match self.strategy {
+            Strategy::Lexical => ScoreKind::Bm25,
+            Strategy::Dense => ScoreKind::Cosine,
+            Strategy::Hybrid { fusion } => ScoreKind::Fused(fusion),
+        }
     }
 
     /// The fusion, where there are two legs.

@@ -119,11 +119,10 @@ impl Searcher {
                     lexical = better(lexical, place_of(rank, score, &trace.legs.lexical));
                 }
             }
-            if let Some(vector) = &trace.legs.vector {
-                if let Some((rank, score)) = generation.vectors.rank_of(vector, ord, trace.allowed)
-                {
-                    dense = better(dense, place_of(rank, score, &trace.legs.dense));
-                }
+            if let Some(vector) = &trace.legs.vector
+                && let Some((rank, score)) = generation.vectors.rank_of(vector, ord, trace.allowed)
+            {
+                dense = better(dense, place_of(rank, score, &trace.legs.dense));
             }
         }
         Ok(WhyNot::BeyondDepth { depth: trace.plan.depth, lexical, dense })

@@ -12,12 +12,12 @@ use engine::{
 };
 
 /// The encoder of every test index.
-pub fn encoder() -> Arc<dyn Encoder> {
+pub(crate) fn encoder() -> Arc<dyn Encoder> {
     Arc::new(HashEncoder::new(64, 256))
 }
 
 /// The manifest that goes with [`encoder`].
-pub fn manifest() -> Manifest {
+pub(crate) fn manifest() -> Manifest {
     let encoder = encoder();
     let identity = EncoderIdentity {
         name: encoder.name().to_owned(),
@@ -28,12 +28,12 @@ pub fn manifest() -> Manifest {
 }
 
 /// A fresh index with the test encoder.
-pub fn create(dir: &Path) -> Index {
+pub(crate) fn create(dir: &Path) -> Index {
     Index::create(dir, manifest(), Some(encoder())).unwrap()
 }
 
 /// A document whose paragraphs (split at blank lines) become chunks.
-pub fn document(id: &str, text: &str) -> Document {
+pub(crate) fn document(id: &str, text: &str) -> Document {
     Document {
         id: DocumentId::new(id).unwrap(),
         title: text.lines().next().unwrap_or_default().to_owned(),
@@ -44,13 +44,13 @@ pub fn document(id: &str, text: &str) -> Document {
 }
 
 /// The same with one metadata field.
-pub fn with_field(mut document: Document, name: &str, value: FieldValue) -> Document {
+pub(crate) fn with_field(mut document: Document, name: &str, value: FieldValue) -> Document {
     document.fields.insert(name.to_owned(), value);
     document
 }
 
 /// One chunk per paragraph.
-pub fn chunks(text: &str) -> Vec<Chunk> {
+pub(crate) fn chunks(text: &str) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     let mut start = 0;
     for paragraph in text.split("\n\n") {
@@ -63,7 +63,7 @@ pub fn chunks(text: &str) -> Vec<Chunk> {
 }
 
 /// Chunks, encodes and upserts.
-pub fn upsert(writer: &mut IndexWriter, document: &Document) {
+pub(crate) fn upsert(writer: &mut IndexWriter, document: &Document) {
     let chunks = chunks(&document.text);
     let texts: Vec<_> = chunks.iter().map(|chunk| chunk.encoder_text(&document.text)).collect();
     let texts: Vec<_> = texts.iter().map(String::as_str).collect();
@@ -72,6 +72,6 @@ pub fn upsert(writer: &mut IndexWriter, document: &Document) {
 }
 
 /// A signature of the text alone.
-pub fn signature(text: &str) -> Signature {
+pub(crate) fn signature(text: &str) -> Signature {
     Signature(*blake3::hash(text.as_bytes()).as_bytes())
 }

@@ -57,16 +57,13 @@ enum SplitName {
 
 pub(super) fn run(args: &QuestionsArgs) -> anyhow::Result<()> {
     let questions = questions(args.split)?;
-    let index = match &args.index {
-        Some(dir) => {
-            let loaded = encoder::for_index(dir, &FetchBar::default())?;
-            Index::open(dir, OpenOptions { encoder: Some(loaded.encoder), verify: Verify::Auto })?
-        }
-        None => {
-            let recipe = args.recipe.load(args.chunker.clone())?;
-            let bars = EvalBars::new();
-            index_books(&recipe, (&index_cache()?, args.recipe.reuse()), bars.indexing())?.index
-        }
+    let index = if let Some(dir) = &args.index {
+        let loaded = encoder::for_index(dir, &FetchBar::default())?;
+        Index::open(dir, OpenOptions { encoder: Some(loaded.encoder), verify: Verify::Auto })?
+    } else {
+        let recipe = args.recipe.load(args.chunker.clone())?;
+        let bars = EvalBars::new();
+        index_books(&recipe, (&index_cache()?, args.recipe.reuse()), bars.indexing())?.index
     };
     let strategies = [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT];
     let report = evaluate_questions(&index.searcher(), &questions, &strategies)?;

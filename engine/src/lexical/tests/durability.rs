@@ -20,14 +20,14 @@ fn a_commit_is_seen_whole_with_its_payload_and_not_before() {
     assert_eq!(LexicalIndex::payload(index.dir.path()).unwrap(), "first");
 
     TestRow::new("two").add(&mut writer, 1);
-    writer.rollback().unwrap();
+    drop(writer);
+    let mut writer = index.writer();
     writer.commit("second").unwrap();
     assert_eq!(index.snapshot().n_chunks(), 1);
 
     let reopened =
         LexicalIndex::open(index.dir.path(), LexicalOptions::default(), Verify::Full).unwrap();
     assert_eq!(reopened.snapshot().unwrap().payload(), "second");
-    assert!(reopened.len_bytes().unwrap() > 0);
 }
 
 #[test]
