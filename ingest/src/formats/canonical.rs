@@ -86,8 +86,7 @@ pub(crate) struct CanonicalText {
 impl CanonicalText {
     /// A heading on a line of its own. `level` is clamped to 1..=6.
     pub(crate) fn heading(&mut self, level: u8, anchor: Option<String>, text: &str) {
-        let text = text.replace('\n', " ");
-        self.append(BlockKind::Heading { level: level.clamp(1, 6), anchor }, &text);
+        self.append(BlockKind::Heading { level: level.clamp(1, 6), anchor }, &collapse(text));
     }
 
     /// A paragraph; line breaks inside it stay.
@@ -124,7 +123,7 @@ impl CanonicalText {
         let lines: Vec<String> = rows
             .iter()
             .filter(|cells| cells.iter().any(|cell| !cell.is_empty()))
-            .map(|cells| cells.join(" | ").replace('\n', " "))
+            .map(|cells| collapse(&cells.join(" | ")))
             .collect();
         self.append(BlockKind::Table, &lines.join("\n"));
     }

@@ -77,6 +77,7 @@ impl ParsedText {
 
 /// Reads an item into a document that passes [`Document::check`] and has text.
 ///
+/// The title is the item's, else the file's own, else the path below the root.
 /// Fields: those the item came with, and over them those the file itself
 /// states; `format` names the reader (unless the file has a field of that name), `language` the language of source code,
 /// `encoding` any other encoding than UTF-8 that was decoded.
@@ -96,10 +97,23 @@ pub fn read(item: &SourceItem) -> Result<Document, SkipReason> {
     fields.extend(stated);
     let format = || FieldValue::Text(item.format.name().to_owned());
     fields.entry("format".to_owned()).or_insert_with(format);
-    let title = item.title.clone().filter(|title| !title.is_empty()).unwrap_or(title);
+    let known = item.title.clone().filter(|title| !title.is_empty());
+    let title = known.unwrap_or(if title.is_empty() { path_title(item) } else { title });
     let document = Document { id: item.id.clone(), title, text, blocks, fields };
     document.check()?;
     Ok(document)
+}
+
+/// A file without a title is called by its path below the root, which for
+/// source code says most. Records without one stay without.
+fn path_title(item: &SourceItem) -> String {
+    match &item.content {
+        Content::Text(_) => String::new(),
+        Content::File(_) => {
+            let id = item.id.as_str();
+            id.split_once('/').map_or(id, |(_root, path)| path).to_owned()
+        }
+    }
 }
 
 fn read_file(path: &Path, format: Format) -> Result<ParsedText, SkipReason> {

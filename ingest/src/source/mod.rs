@@ -337,3 +337,6 @@ fn modified(path: &Path) -> Option<FieldValue> {
     };
     Some(FieldValue::Timestamp(seconds))
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,3 +60,6 @@ fn title_element(dom: &Dom) -> Option<String> {
         .find(|page| !page.is_empty());
     Some(page.unwrap_or(&title).to_owned())
 }
+
+#[cfg(test)]
+mod tests;

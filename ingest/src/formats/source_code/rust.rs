@@ -1,6 +1,6 @@
 //! The documentation of a Rust file: its prose, its items, their signatures.
 //!
-//! An item is shown when it is public or documented; a body never is. Code for
+//! An item is shown when it is `pub` or documented; a body never is. Code for
 //! tests is left out. Names are not resolved and macros not expanded: this is a
 //! reader of text, and it reads code that need not compile.
 
@@ -242,7 +242,8 @@ impl<'a> Reader<'a, '_> {
     fn header(&mut self) -> Option<Header<'a>> {
         let start = self.at;
         let mut at = start;
-        let public = self.token(at)?.is_word("pub");
+        // `pub(crate)` is not public: its documentation is shown, its absence is not.
+        let public = self.token(at)?.is_word("pub") && !self.token(at + 1)?.is('(');
         let keyword = loop {
             let token = self.token(at)?;
             let next = self.token(at + 1);
@@ -269,7 +270,8 @@ impl<'a> Reader<'a, '_> {
         };
         let named =
             at + if keyword == "macro_rules" || self.token(at + 1)?.is_word("mut") { 2 } else { 1 };
-        let name = self.token(named)?.text;
+        let name =
+            self.token(named).filter(|t| keyword == "impl" || t.kind == TokenKind::Word)?.text;
         let mut end = at + 1;
         while let Some(token) = self.token(end) {
             let value = token.is('=') && matches!(keyword, "const" | "static");
@@ -450,7 +452,9 @@ impl<T: Clone> fmt::Debug for Thing<T> {
 pub enum Kind { /** Big.
      * Very. */ Large { x: u8 }, Small(u8), }
 
+/// Most.
 pub(crate) const LIMIT: usize = { 3 };
+pub(crate) const INNER: usize = 4;
 static SILENT: u8 = 1;
 
 /// Splits.
@@ -462,7 +466,7 @@ macro_rules! cut { ($x:expr) => {{ $x }}; }
 #[cfg(test)]
 mod tests { pub fn no() {} }
 
-mod inner { pub(super) async unsafe extern "C" fn deep() {} }
+mod inner { pub async unsafe extern "C" fn deep() {} }
 mod empty { fn x() {} }
 pub type Short = Vec<u8>;
 "#,
@@ -471,10 +475,10 @@ struct Thing\n\npub struct Thing<T>\nwhere\n    T: Clone,\n\nA thing.\n\nThing::
 - pub size: usize\n\nHow large, in Bytes.\n\n\
 impl<T: Clone> Thing<T>\n\nfn new\n\npub fn new(\n    size: usize,\n) -> Self\n\nMakes one.\n\n\
 enum Kind\n\npub enum Kind\n\n- Large { x: u8 }\n\nBig. Very.\n\n- Small(u8)\n\n\
-const LIMIT\n\npub(crate) const LIMIT: usize\n\n\
+const LIMIT\n\npub(crate) const LIMIT: usize\n\nMost.\n\n\
 trait Split\n\npub trait Split\n\nSplits.\n\ntype Out\n\ntype Out\n\nfn split\n\nfn split(&self) -> Self::Out\n\n\
 macro cut!\n\n\
-mod inner\n\nfn deep\n\npub(super) async unsafe extern \"C\" fn deep()\n\n\
+mod inner\n\nfn deep\n\npub async unsafe extern \"C\" fn deep()\n\n\
 type Short\n\npub type Short = Vec<u8>",
         );
     }
