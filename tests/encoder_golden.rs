@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use engine::{Embeddings, Encoder, TextRole};
-use models::Silent;
+use engine::{Embeddings, Encoder, EncoderSpec, OnnxEncoder, Pooling, Precision, TextRole};
+use models::{GraphOutput, Settings, Silent, Store};
 
 const FP32: &str = "all-MiniLM-L6-v2@fp32";
 const INT8: &str = "all-MiniLM-L6-v2@int8";
@@ -104,6 +104,80 @@ fn int8_keeps_the_direction_of_500_real_passages() {
     println!("cosine of int8 to fp32 over {} passages: mean {mean:.4}, min {min:.4}", texts.len());
     assert!(mean >= 0.99, "mean {mean}");
     assert!(min >= 0.985, "min {min}");
+}
+
+/// A dense layer that reverses the vector, on top of the default model: the
+/// layout of models with a projection, with a result that is known.
+#[test]
+fn a_projection_inside_the_graph_is_applied() {
+    let plain = models::resolve(FP32, &Silent).unwrap_or_else(|error| panic!("{error}"));
+    let source = plain.graph_path.parent().unwrap();
+    let model = tempfile::tempdir().unwrap();
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        fs::copy(source.join(file), model.path().join(file)).unwrap();
+    }
+    let module = |path, kind| serde_json::json!({ "path": path, "type": format!("x.{kind}") });
+    let modules = serde_json::json!([
+        module("", "Transformer"),
+        module("1_Pooling", "Pooling"),
+        module("2_Dense", "Dense"),
+        module("3_Normalize", "Normalize"),
+    ]);
+    let pooling = serde_json::json!({ "pooling_mode_mean_tokens": true });
+    let dense = serde_json::json!({ "in_features": 384, "out_features": 384, "bias": false,
+        "activation_function": "torch.nn.modules.linear.Identity" });
+    let write = |path: &str, bytes: &[u8]| {
+        let path = model.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    write("modules.json", modules.to_string().as_bytes());
+    write("1_Pooling/config.json", pooling.to_string().as_bytes());
+    write("2_Dense/config.json", dense.to_string().as_bytes());
+    write("2_Dense/model.safetensors", &reversal(384));
+
+    // A cache of its own: nothing but this test could use the result.
+    let home = tempfile::tempdir().unwrap();
+    let settings = Settings { home: home.path().to_owned(), ..Settings::from_env().unwrap() };
+    let name = format!("{}@fp32", model.path().display());
+    let projected = Store::new(settings).resolve(&name, &Silent).unwrap();
+    assert_eq!(projected.output, GraphOutput::Sentence);
+    let spec = EncoderSpec {
+        name: projected.name,
+        graph_path: projected.graph_path,
+        tokenizer_path: projected.tokenizer_path,
+        pooling: Pooling::InGraph,
+        query_prefix: projected.query_prefix,
+        passage_prefix: projected.passage_prefix,
+        max_tokens: projected.max_tokens,
+        dim: projected.dim,
+        precision: Precision::Fp32,
+        fingerprint: projected.fingerprint,
+    };
+    let runtime = models::locate_runtime(&Silent).unwrap();
+    let projected = OnnxEncoder::load(&spec, &runtime, 1).unwrap();
+    let golden = &golden()[2];
+    let found = encode(&projected, &[&golden.text]);
+    let row = found.row(0).unwrap();
+    for (found, expected) in row.iter().zip(golden.vector.iter().rev()) {
+        assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} is not {expected}");
+    }
+}
+
+/// A safetensors file with the `[n, n]` matrix that reverses a vector.
+fn reversal(n: usize) -> Vec<u8> {
+    let header = serde_json::json!({ "linear.weight": {
+        "dtype": "F32", "shape": [n, n], "data_offsets": [0, 4 * n * n] } });
+    let header = header.to_string();
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header.as_bytes());
+    for row in 0..n {
+        for column in 0..n {
+            let value = if row + column + 1 == n { 1.0_f32 } else { 0.0 };
+            file.extend(value.to_le_bytes());
+        }
+    }
+    file
 }
 
 /// Paragraphs of the Rust guides that come with the compiler.

@@ -107,21 +107,34 @@ impl Folder {
     }
 
     /// Like [`Folder::open`], but files whose time alone changed (a copied
-    /// cache) are hashed and accepted. For holders of the lock.
-    pub(crate) fn open_or_restamp(path: &Path) -> Result<Option<Self>, ModelError> {
+    /// cache) are hashed and accepted, and damaged files that were computed
+    /// here are struck off, so that they are computed again and nothing is
+    /// fetched. For holders of the lock.
+    pub(crate) fn open_or_repair(path: &Path) -> Result<Option<Self>, ModelError> {
         if let Some(folder) = Self::open(path) {
             return Ok(Some(folder));
         }
         let Some(mut folder) = Self::open_unchecked(path) else { return Ok(None) };
-        for file in &mut folder.manifest.files {
+        let mut whole = Vec::with_capacity(folder.manifest.files.len());
+        for mut file in std::mem::take(&mut folder.manifest.files) {
             let at = path.join(&file.path);
-            let Ok(metadata) = fs::metadata(&at) else { return Ok(None) };
-            let hash = hash::of_file(&at).map_err(ModelError::io("read", &at))?;
-            if metadata.len() != file.bytes || hash != file.sha256 {
-                return Ok(None);
+            let modified_ns = match fs::metadata(&at) {
+                Ok(metadata) if metadata.len() == file.bytes => {
+                    let hash = hash::of_file(&at).map_err(ModelError::io("read", &at))?;
+                    (hash == file.sha256).then(|| modified_ns(&metadata))
+                }
+                Ok(_) | Err(_) => None,
+            };
+            match modified_ns {
+                Some(modified_ns) => {
+                    file.modified_ns = modified_ns;
+                    whole.push(file);
+                }
+                None if file.origin == Origin::Converted => {}
+                None => return Ok(None),
             }
-            file.modified_ns = modified_ns(&metadata);
         }
+        folder.manifest.files = whole;
         folder.write_manifest()?;
         Ok(Some(folder))
     }
@@ -136,6 +149,14 @@ impl Folder {
     /// A file's record.
     pub(crate) fn file(&self, path: &str) -> Option<&StoredFile> {
         self.manifest.files.iter().find(|file| file.path == path)
+    }
+
+    /// Hashes of the files that came from elsewhere, in the order of their paths.
+    pub(crate) fn fetched_hashes(&self) -> Vec<String> {
+        let fetched = self.manifest.files.iter().filter(|file| file.origin != Origin::Converted);
+        let mut hashes: Vec<_> = fetched.map(|file| (&file.path, file.sha256.clone())).collect();
+        hashes.sort();
+        hashes.into_iter().map(|(_, hash)| hash).collect()
     }
 
     /// Hashes a file and compares it with its record.
@@ -330,11 +351,11 @@ mod tests {
         folder.verify(folder.file("a/b").unwrap()).unwrap();
 
         fs::write(folder.path.join("a/b"), b"CONTENT").unwrap();
-        assert!(Folder::open_or_restamp(&folder.path).unwrap().is_none());
+        assert!(Folder::open_or_repair(&folder.path).unwrap().is_none());
         let error = folder.verify(folder.file("a/b").unwrap()).unwrap_err();
         assert!(matches!(error, ModelError::WrongHash { .. }), "{error}");
         fs::remove_file(folder.path.join("a/b")).unwrap();
-        assert!(Folder::open_or_restamp(&folder.path).unwrap().is_none());
+        assert!(Folder::open_or_repair(&folder.path).unwrap().is_none());
     }
 
     #[test]
@@ -344,7 +365,25 @@ mod tests {
         let file = File::options().write(true).open(folder.path.join("a/b")).unwrap();
         file.set_modified(UNIX_EPOCH + Duration::from_secs(1)).unwrap();
         assert!(Folder::open(&folder.path).is_none());
-        assert!(Folder::open_or_restamp(&folder.path).unwrap().is_some());
+        assert!(Folder::open_or_repair(&folder.path).unwrap().is_some());
+        assert!(Folder::open(&folder.path).is_some());
+    }
+
+    #[test]
+    fn a_damaged_file_that_was_computed_here_is_struck_off() {
+        let home = tempfile::tempdir().unwrap();
+        let mut folder = publish(home.path(), b"content");
+        let lock = Lock::acquire(&home.path().join("locks"), "m", &Silent).unwrap();
+        let mut staging = Staging::new(&folder.path.join("c"), &lock).unwrap();
+        staging.write("c", Origin::Converted, |w| w.write_all(b"1").map_err(other)).unwrap();
+        folder.add(&staging).unwrap();
+        drop(staging);
+        assert!(Folder::open(&folder.path).unwrap().file("c").is_some());
+
+        fs::write(folder.path.join("c"), b"2").unwrap();
+        assert!(Folder::open(&folder.path).is_none());
+        let repaired = Folder::open_or_repair(&folder.path).unwrap().unwrap();
+        assert!(repaired.file("c").is_none() && repaired.file("a/b").is_some());
         assert!(Folder::open(&folder.path).is_some());
     }
 
@@ -371,7 +410,7 @@ mod tests {
             let manifest = folder.path.join(MANIFEST);
             let whole = fs::read(&manifest).unwrap();
             fs::write(&manifest, &whole[..cut]).unwrap();
-            assert!(Folder::open_or_restamp(&folder.path).unwrap().is_none());
+            assert!(Folder::open_or_repair(&folder.path).unwrap().is_none());
             fs::write(&manifest, &whole).unwrap();
         }
         assert!(Folder::open(&folder.path).is_some());

@@ -20,8 +20,9 @@ use crate::progress::Progress;
 use crate::store::{Convertible, GraphOutput, ResolvedModel, Store, TOKENIZER, Usable, WEIGHTS};
 
 const READY_GRAPH: &str = "model.onnx";
-/// Holds the ready graph's hash, which is too long to compute at every start.
-const GRAPH_HASH: &str = "graph.sha256";
+/// Lists the decisive files' hashes, which take too long to compute at every
+/// start.
+const SOURCE_HASHES: &str = "source.sha256";
 
 pub(crate) fn resolve(
     store: &Store,
@@ -58,17 +59,14 @@ pub(crate) fn resolve(
         Transformer::ReadyGraph if precision == Some(Precision::Int8) => {
             Err(ModelError::ReadyGraph { path: directory })
         }
-        Transformer::ReadyGraph => {
-            let hash = |path| folder.file(path).map(|file| file.sha256.clone());
-            Ok(description.resolved(&Usable {
-                name: &name,
-                graph_path: directory.join(READY_GRAPH),
-                tokenizer_path: folder.path.join(TOKENIZER),
-                output: GraphOutput::Tokens { pooling: description.pooling },
-                precision: Precision::Fp32,
-                content: [GRAPH_HASH, TOKENIZER].into_iter().filter_map(hash).collect(),
-            }))
-        }
+        Transformer::ReadyGraph => Ok(description.resolved(&Usable {
+            name: &name,
+            graph_path: directory.join(READY_GRAPH),
+            tokenizer_path: folder.path.join(TOKENIZER),
+            output: GraphOutput::Tokens { pooling: description.pooling },
+            precision: Precision::Fp32,
+            content: folder.fetched_hashes(),
+        })),
     }
 }
 
@@ -105,7 +103,7 @@ fn derived(
         return Ok(folder);
     }
     let lock = Lock::acquire(&store.settings().locks(), stem.trim_end_matches('-'), progress)?;
-    if let Some(folder) = Folder::open_or_restamp(&target)? {
+    if let Some(folder) = Folder::open_or_repair(&target)? {
         return Ok(folder);
     }
     for entry in fs::read_dir(&models).into_iter().flatten().flatten() {
@@ -121,15 +119,14 @@ fn derived(
         io::copy(&mut file, &mut writer).map_err(ModelError::io("copy", &tokenizer))?;
         Ok(())
     })?;
-    let graph = files.iter().filter(|path| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(READY_GRAPH))
-    });
     let mut hashes = String::new();
-    for path in graph {
-        hashes.push_str(&hash::of_file(path).map_err(ModelError::io("read", path))?);
-        hashes.push('\n');
+    for path in files {
+        let hash = hash::of_file(path).map_err(ModelError::io("read", path))?;
+        let name = path.strip_prefix(directory).unwrap_or(path).display();
+        // Writing to a String cannot fail.
+        let _ = writeln!(hashes, "{hash}  {name}");
     }
-    staging.write(GRAPH_HASH, Origin::FirstFetch, |writer| {
+    staging.write(SOURCE_HASHES, Origin::FirstFetch, |writer| {
         writer.write_all(hashes.as_bytes()).map_err(ModelError::io("write", &target))
     })?;
     staging.publish(&target, format!("directory {}", directory.display()), &lock)
@@ -156,4 +153,102 @@ fn state(files: &[PathBuf]) -> Result<String, ModelError> {
         let _ = writeln!(lines, "{name} {} {:?}", metadata.len(), ns.map(|ns| ns.as_nanos()));
     }
     Ok(hash::of_bytes(lines.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::tests::{CONFIG, write_checkpoint};
+    use crate::progress::Silent;
+    use crate::settings::{Hub, Settings};
+
+    fn store(home: &Path) -> Store {
+        Store::new(Settings {
+            home: home.to_owned(),
+            models_dir: None,
+            hub: Hub::Offline,
+            pip: Vec::new(),
+            runtime_library: None,
+        })
+    }
+
+    fn model(directory: &Path) {
+        fs::create_dir(directory.join("1_Pooling")).unwrap();
+        let pooling = r#"{"pooling_mode_mean_tokens": true}"#;
+        fs::write(directory.join("1_Pooling/config.json"), pooling).unwrap();
+        fs::write(directory.join("config.json"), CONFIG).unwrap();
+        fs::write(directory.join(TOKENIZER), "{}").unwrap();
+    }
+
+    fn try_resolve(home: &Path, name: &str) -> Result<ResolvedModel, ModelError> {
+        store(home).resolve(name, &Silent)
+    }
+
+    #[test]
+    fn a_checkpoint_is_converted_once_and_again_when_it_changes() {
+        let (home, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        model(directory.path());
+        write_checkpoint(&directory.path().join(WEIGHTS));
+        let name = directory.path().to_str().unwrap();
+
+        let first = try_resolve(home.path(), name).unwrap();
+        assert_eq!((first.precision, first.dim, first.max_tokens), (Precision::Int8, 8, 16));
+        assert!(first.graph_path.is_file() && first.tokenizer_path.is_file());
+        let made = fs::metadata(&first.graph_path).unwrap().modified().unwrap();
+        assert_eq!(try_resolve(home.path(), name).unwrap(), first);
+        assert_eq!(fs::metadata(&first.graph_path).unwrap().modified().unwrap(), made);
+
+        let full = try_resolve(home.path(), &format!("{name}@fp32")).unwrap();
+        assert_ne!(full.fingerprint, first.fingerprint);
+        assert!(first.graph_path.is_file(), "precisions live side by side");
+
+        fs::write(directory.path().join(TOKENIZER), "{ }").unwrap();
+        let changed = try_resolve(home.path(), name).unwrap();
+        assert_ne!(changed.fingerprint, first.fingerprint);
+        assert!(!first.graph_path.exists(), "the earlier state is swept");
+        assert_eq!(store(home.path()).verify(None).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn a_damaged_graph_is_never_used() {
+        let (home, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        model(directory.path());
+        write_checkpoint(&directory.path().join(WEIGHTS));
+        let name = directory.path().to_str().unwrap();
+        let first = try_resolve(home.path(), name).unwrap();
+        let whole = fs::read(&first.graph_path).unwrap();
+        fs::write(&first.graph_path, &whole[..whole.len() / 2]).unwrap();
+        assert_eq!(try_resolve(home.path(), name).unwrap(), first);
+        assert_eq!(fs::read(&first.graph_path).unwrap(), whole, "converted anew");
+    }
+
+    #[test]
+    fn a_ready_graph_is_used_where_it_lies_and_in_its_own_precision() {
+        let (home, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        model(directory.path());
+        fs::write(directory.path().join(READY_GRAPH), "graph").unwrap();
+        let name = directory.path().to_str().unwrap();
+        let found = try_resolve(home.path(), name).unwrap();
+        assert_eq!(found.precision, Precision::Fp32);
+        let lies = directory.path().canonicalize().unwrap().join(READY_GRAPH);
+        assert_eq!(found.graph_path, lies);
+        let error = try_resolve(home.path(), &format!("{name}@int8")).unwrap_err();
+        assert!(matches!(error, ModelError::ReadyGraph { .. }), "{error}");
+
+        fs::write(directory.path().join("model.onnx_data"), "weights").unwrap();
+        let changed = try_resolve(home.path(), name).unwrap();
+        assert_ne!(changed.fingerprint, found.fingerprint);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let (home, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let name = directory.path().to_str().unwrap();
+        let message = || try_resolve(home.path(), name).unwrap_err().to_string();
+        assert!(message().contains("model.safetensors or model.onnx"), "{}", message());
+        fs::write(directory.path().join(WEIGHTS), "").unwrap();
+        assert!(message().contains(TOKENIZER), "{}", message());
+        model(directory.path());
+        assert!(message().contains("safetensors"), "{}", message());
+    }
 }

@@ -7,7 +7,7 @@ use crate::card::{ModelCard, ModelName, Pooling, Precision};
 use crate::catalog;
 use crate::description::{Description, Transformer};
 use crate::error::ModelError;
-use crate::graph::{self, Checkpoint, ConvertError, GraphPrecision, WeightRange};
+use crate::graph::{self, CONVERTER_VERSION, Checkpoint, ConvertError, GraphPrecision, WeightCode};
 use crate::hash;
 use crate::local;
 use crate::platform::{Machine, Platform};
@@ -55,8 +55,8 @@ pub struct ResolvedModel {
     pub dim: usize,
     /// What the graph computes with.
     pub precision: Precision,
-    /// `NAME@PRECISION-HASH`; the hash covers graph, weights, tokenizer,
-    /// prefixes, limit and pooling. Vectors compare iff fingerprints are equal.
+    /// `NAME@PRECISION-HASH`; the hash covers the fetched files, how they are
+    /// converted, prefixes, limit and pooling. Vectors compare iff fingerprints are equal.
     /// The runtime's version is left out: it moves the last bits only.
     pub fingerprint: String,
 }
@@ -172,7 +172,7 @@ impl Store {
             return Ok(target.join(library));
         }
         let lock = Lock::acquire(&self.settings.locks(), &name, progress)?;
-        if pull == Pull::IfMissing && Folder::open_or_restamp(&target)?.as_ref().is_some_and(open) {
+        if pull == Pull::IfMissing && Folder::open_or_repair(&target)?.as_ref().is_some_and(open) {
             return Ok(target.join(library));
         }
         platform.check_c_library()?;
@@ -221,7 +221,7 @@ impl Store {
         }
         let lock = Lock::acquire(&self.settings.locks(), card.name, progress)?;
         if pull == Pull::IfMissing
-            && let Some(folder) = Folder::open_or_restamp(&target)?.filter(complete)
+            && let Some(folder) = Folder::open_or_repair(&target)?.filter(complete)
         {
             return Ok(folder);
         }
@@ -261,7 +261,7 @@ impl Store {
     ) -> Result<ResolvedModel, ModelError> {
         let graph_precision = match precision {
             Precision::Fp32 => GraphPrecision::Fp32,
-            Precision::Int8 => GraphPrecision::Int8(WeightRange::of_this_machine()),
+            Precision::Int8 => GraphPrecision::Int8(WeightCode::of_this_machine()),
         };
         let stem = graph_precision.stem();
         let (graph, data) = (format!("{stem}.onnx"), format!("{stem}.bin"));
@@ -285,18 +285,13 @@ impl Store {
             Some(_) => GraphOutput::Sentence,
             None => GraphOutput::Tokens { pooling: model.description.pooling },
         };
-        let files = [&graph, &data, TOKENIZER];
-        let content: Vec<String> = files
-            .iter()
-            .filter_map(|path| folder.file(path).map(|file| file.sha256.clone()))
-            .collect();
         Ok(model.description.resolved(&Usable {
             name: model.name,
             graph_path: folder.path.join(&graph),
             tokenizer_path: folder.path.join(TOKENIZER),
             output,
             precision,
-            content,
+            content: folder.fetched_hashes(),
         }))
     }
 }
@@ -355,7 +350,7 @@ pub(crate) struct Usable<'a> {
     pub(crate) tokenizer_path: PathBuf,
     pub(crate) output: GraphOutput,
     pub(crate) precision: Precision,
-    /// Hashes of all files that decide a vector.
+    /// Hashes of the files that decide a vector.
     pub(crate) content: Vec<String>,
 }
 
@@ -363,9 +358,11 @@ impl Description {
     /// Joins what is known about a model with its files.
     pub(crate) fn resolved(&self, files: &Usable<'_>) -> ResolvedModel {
         let Usable { name, graph_path, tokenizer_path, output, precision, content } = files;
-        // Debug quotes the prefixes, so that no two tuples print alike.
+        // Debug quotes the prefixes, so that no two tuples print alike. The
+        // checkpoint and the converter's version stand for the graph: its own
+        // bytes differ between processors whose vectors are the same.
         let decisive = format!(
-            "{content:?} {output:?} {:?} {:?} {} {}",
+            "{content:?} {CONVERTER_VERSION} {output:?} {:?} {:?} {} {}",
             self.query_prefix, self.passage_prefix, self.max_tokens, self.dim
         );
         let hash = hash::of_bytes(decisive.as_bytes());

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::builder::{Attribute, Dim, GraphBuilder, Op};
 use super::proto::ElementType;
-use super::quantize::quantize_columns;
+use super::quantize::{WeightCode, quantize_columns};
 use super::weights::Weights;
 use super::{Activation, Bias, ConvertError, GraphPrecision, Head};
 use crate::card::Pooling;
@@ -327,18 +327,16 @@ impl<W: Write> Encoder<'_, '_, W> {
         let bias = self.floats(&key("qkv.bias"), &[3 * hidden], &bias)?;
         let dims = [hidden, 3 * hidden];
         let heads = Attribute::Int("num_heads", self.config.heads as i64);
-        let range = match self.precision {
+        let code = match self.precision {
             GraphPrecision::Fp32 => {
                 let matrix = self.floats(&key("qkv.weight"), &dims, &matrix)?;
                 let op = Op::microsoft("Attention").with(heads);
                 return Ok(self.builder.node(op, &[states, &matrix, &bias], &output));
             }
-            GraphPrecision::Int8(range) => range,
+            GraphPrecision::Int8(code) => code,
         };
-        let quantized = quantize_columns(&key("qkv.weight"), &matrix, 3 * hidden, range)?;
-        let scales = self.floats(&key("qkv.scales"), &[3 * hidden], &quantized.scales)?;
-        let matrix = self.bytes(&key("qkv.weight"), &dims, &quantized.values)?;
-        let zeros = self.bytes(&key("qkv.zeros"), &[3 * hidden], &vec![0; 3 * hidden])?;
+        let Quantized { matrix, scales, zeros } =
+            self.quantized(&key("qkv"), &matrix, &dims, code)?;
         let [input, input_scale, input_zero] = ["input", "input.scale", "input.zero"].map(&key);
         self.builder.node_with_outputs(
             Op::onnx("DynamicQuantizeLinear"),
@@ -346,8 +344,8 @@ impl<W: Write> Encoder<'_, '_, W> {
             &[&input, &input_scale, &input_zero],
         );
         let op = Op::microsoft("QAttention").with(heads);
-        let inputs =
-            [&input, &matrix, &bias, &input_scale, &scales, "", &input_zero, &zeros].map(|s| s);
+        let inputs: [&str; 8] =
+            [&input, &matrix, &bias, &input_scale, &scales, "", &input_zero, &zeros];
         Ok(self.builder.node(op, &inputs, &output))
     }
 
@@ -357,9 +355,9 @@ impl<W: Write> Encoder<'_, '_, W> {
         let sum = format!("{}.sum", linear.key);
         Ok(match self.product(linear, states)? {
             Product::Float(product) => self.builder.node(Op::onnx("Add"), &[&product, &bias], &sum),
-            Product::Quantized { matrix, scales } => {
+            Product::Quantized(Quantized { matrix, scales, zeros }) => {
                 let op = Op::microsoft("DynamicQuantizeMatMul");
-                self.builder.node(op, &[states, &matrix, &scales, "", &bias], &sum)
+                self.builder.node(op, &[states, &matrix, &scales, &zeros, &bias], &sum)
             }
         })
     }
@@ -374,11 +372,11 @@ impl<W: Write> Encoder<'_, '_, W> {
                 let bias = self.bias(linear)?;
                 self.builder.node(Op::microsoft("BiasGelu"), &[&product, &bias], &output)
             }
-            Product::Quantized { matrix, scales } => {
+            Product::Quantized(Quantized { matrix, scales, zeros }) => {
                 let bias = self.bias(linear)?;
                 let op = Op::microsoft("DynamicQuantizeMatMul");
                 let sum = format!("{}.sum", linear.key);
-                let sum = self.builder.node(op, &[states, &matrix, &scales, "", &bias], &sum);
+                let sum = self.builder.node(op, &[states, &matrix, &scales, &zeros, &bias], &sum);
                 self.builder.node(Op::microsoft("Gelu"), &[&sum], &output)
             }
         })
@@ -394,14 +392,34 @@ impl<W: Write> Encoder<'_, '_, W> {
                 let product = format!("{key}.product");
                 Product::Float(self.builder.node(Op::onnx("MatMul"), &[states, &matrix], &product))
             }
-            GraphPrecision::Int8(range) => {
-                let quantized = quantize_columns(&name, &matrix, outputs, range)?;
-                Product::Quantized {
-                    matrix: self.bytes(&name, &[inputs, outputs], &quantized.values)?,
-                    scales: self.floats(&format!("{key}.scales"), &[outputs], &quantized.scales)?,
-                }
+            GraphPrecision::Int8(code) => {
+                Product::Quantized(self.quantized(key, &matrix, &[inputs, outputs], code)?)
             }
         })
+    }
+
+    /// Quantises a matrix and stores what an operator needs of it.
+    fn quantized(
+        &mut self,
+        key: &str,
+        matrix: &[f32],
+        dims: &[usize; 2],
+        code: WeightCode,
+    ) -> Result<Quantized, ConvertError> {
+        let [_, columns] = *dims;
+        let name = |part: &str| format!("{key}.{part}");
+        let quantized = quantize_columns(&name("weight"), matrix, columns)?;
+        let mut store = |part: &str, dims: &[usize], values: &[i8]| {
+            self.builder.weights(&name(part), dims, values, code).map_err(ConvertError::Write)
+        };
+        let matrix = store("weight", dims, &quantized.values)?;
+        // Absent zero points are 0, which spares the runtime their products.
+        let zeros = match code {
+            WeightCode::Signed => String::new(),
+            WeightCode::Offset => store("zeros", &[columns], &vec![0; columns])?,
+        };
+        let scales = self.floats(&name("scales"), &[columns], &quantized.scales)?;
+        Ok(Quantized { matrix, scales, zeros })
     }
 
     fn bias(&mut self, linear: &Linear<'_>) -> Result<String, ConvertError> {
@@ -444,10 +462,6 @@ impl<W: Write> Encoder<'_, '_, W> {
     fn floats(&mut self, name: &str, dims: &[usize], of: &[f32]) -> Result<String, ConvertError> {
         self.builder.floats(name, dims, of).map_err(ConvertError::Write)
     }
-
-    fn bytes(&mut self, name: &str, dims: &[usize], of: &[i8]) -> Result<String, ConvertError> {
-        self.builder.bytes(name, dims, of).map_err(ConvertError::Write)
-    }
 }
 
 /// A matrix product on its way to its bias.
@@ -455,5 +469,13 @@ enum Product {
     /// The product's name.
     Float(String),
     /// The operands of an operator that multiplies and adds at once.
-    Quantized { matrix: String, scales: String },
+    Quantized(Quantized),
+}
+
+/// Names of a quantised matrix, its columns' scales and their zero points;
+/// the last is empty where they are 0.
+struct Quantized {
+    matrix: String,
+    scales: String,
+    zeros: String,
 }

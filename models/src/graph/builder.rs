@@ -13,6 +13,7 @@ use super::proto::{
     MICROSOFT, ModelProto, NodeProto, OPSET, OperatorSetId, Shape, StringEntry, TensorProto,
     TensorType, TypeProto, ValueInfo,
 };
+use super::quantize::WeightCode;
 
 /// Tensors start at multiples of this many bytes in the data file: a cache
 /// line, so that SIMD kernels read whole lines of a mapped tensor.
@@ -78,14 +79,19 @@ impl<W: Write> GraphBuilder<W> {
     }
 
     /// Writes an 8-bit tensor to the data file.
-    pub(crate) fn bytes(
+    pub(crate) fn weights(
         &mut self,
         name: &str,
         dims: &[usize],
         values: &[i8],
+        code: WeightCode,
     ) -> io::Result<String> {
-        let bytes: Vec<u8> = values.iter().map(|&value| value as u8).collect();
-        self.external(name, dims, ElementType::Int8, &bytes)
+        let bytes: Vec<u8> = values.iter().map(|&value| code.byte(value)).collect();
+        let element = match code {
+            WeightCode::Signed => ElementType::Int8,
+            WeightCode::Offset => ElementType::UInt8,
+        };
+        self.external(name, dims, element, &bytes)
     }
 
     /// A small integer vector, kept in the graph itself.
@@ -234,7 +240,7 @@ mod tests {
     #[test]
     fn tensors_are_aligned_and_named_by_offset() {
         let mut builder = GraphBuilder::new(Vec::new(), "weights.bin");
-        builder.bytes("a", &[3], &[1, -1, 2]).unwrap();
+        builder.weights("a", &[3], &[1, -1, 2], WeightCode::Signed).unwrap();
         builder.floats("b", &[1, 1], &[1.5]).unwrap();
         let (graph, data) = builder.finish();
         assert_eq!(data.len(), 68);

@@ -9,6 +9,8 @@ mod bert;
 mod builder;
 mod proto;
 mod quantize;
+#[cfg(test)]
+pub(crate) mod tests;
 mod weights;
 
 use std::fs;
@@ -16,7 +18,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub(crate) use bert::BertConfig;
-pub(crate) use quantize::WeightRange;
+pub(crate) use quantize::WeightCode;
 
 use crate::card::Pooling;
 
@@ -30,7 +32,7 @@ pub(crate) enum GraphPrecision {
     /// 32-bit floats.
     Fp32,
     /// 8-bit weights per column; 8-bit activations, scaled at run time.
-    Int8(WeightRange),
+    Int8(WeightCode),
 }
 
 impl GraphPrecision {
@@ -38,8 +40,8 @@ impl GraphPrecision {
     pub(crate) fn stem(self) -> String {
         let precision = match self {
             Self::Fp32 => "fp32",
-            Self::Int8(WeightRange::Full) => "int8",
-            Self::Int8(WeightRange::Reduced) => "int8-reduced",
+            Self::Int8(WeightCode::Signed) => "int8",
+            Self::Int8(WeightCode::Offset) => "int8-offset",
         };
         format!("graph-{precision}-v{CONVERTER_VERSION}")
     }

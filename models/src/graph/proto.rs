@@ -17,6 +17,7 @@ pub(crate) const MICROSOFT: &str = "com.microsoft";
 #[repr(i32)]
 pub(crate) enum ElementType {
     Float = 1,
+    UInt8 = 2,
     Int8 = 3,
     Int32 = 6,
     Int64 = 7,

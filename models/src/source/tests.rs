@@ -42,7 +42,7 @@ fn run(wanted: &Wanted<'_>, settings: &Settings) -> Result<Folder, ModelError> {
     let target = settings.models().join(wanted.name);
     let result = fetch(wanted, settings, &target, &lock, &Silent);
     if result.is_err() {
-        let left = fs::read_dir(settings.models()).map(Iterator::count).unwrap_or(0);
+        let left = fs::read_dir(settings.models()).map_or(0, Iterator::count);
         assert_eq!(left, 0, "a failed fetch leaves nothing behind");
     }
     result
@@ -261,7 +261,7 @@ fn child_of_two_processes() {
     let target = settings.models().join("m");
     if Folder::open(&target).is_none() {
         let lock = Lock::acquire(&settings.locks(), "m", &Silent).unwrap();
-        if Folder::open_or_restamp(&target).unwrap().is_none() {
+        if Folder::open_or_repair(&target).unwrap().is_none() {
             let wanted = Wanted { hub: None, ..wanted(vec![file("a", None), file("b", None)]) };
             fetch(&wanted, &settings, &target, &lock, &Silent).unwrap();
             println!("child fetched");
