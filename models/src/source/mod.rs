@@ -65,16 +65,19 @@ pub(crate) fn fetch(
     lock: &Lock,
     progress: &dyn Progress,
 ) -> Result<Folder, ModelError> {
-    let mut attempts = Vec::new();
+    let mut attempts: Vec<(String, ModelError)> = Vec::new();
     for source in sources(wanted, settings) {
+        // Told only when there is another source: the last failure is the
+        // caller's to tell, with all the others.
+        if let Some((label, error)) = attempts.last() {
+            note(progress, &format!("{label}: {error}"));
+        }
         let mut staging = Staging::new(target, lock)?;
         match source.fill(wanted, settings, &mut staging, progress) {
             Ok(()) => return staging.publish(target, source.label(wanted, settings), lock),
             Err(error) if error.is_local() => return Err(error),
             Err(error) => {
-                let label = source.label(wanted, settings);
-                note(progress, &format!("{label}: {error}"));
-                attempts.push((label, error));
+                attempts.push((source.label(wanted, settings), error));
             }
         }
     }
