@@ -34,6 +34,7 @@ mod fields;
 mod front_matter;
 mod html;
 mod markdown;
+#[cfg(feature = "pdf")]
 mod pdf;
 mod plain_text;
 mod record;
@@ -50,7 +51,6 @@ pub use self::detect::{FileKind, Format, detect};
 pub use self::docx::{MAX_DOCX_BYTES, MAX_DOCX_PART_BYTES};
 pub(crate) use self::fields::insert_json;
 pub use self::html::MAX_HTML_BYTES;
-pub use self::pdf::{MAX_PDF_BYTES, MAX_PDF_SECONDS};
 pub use self::source_code::Language;
 
 use self::canonical::CanonicalText;
@@ -59,6 +59,13 @@ use crate::source::{Content, SkipReason, SourceItem};
 /// Largest text, Markdown or source file, in bytes: as much as a canonical text
 /// may have.
 pub const MAX_TEXT_FILE_BYTES: u64 = Document::MAX_TEXT_BYTES as u64;
+
+/// Largest PDF, in bytes.
+pub const MAX_PDF_BYTES: u64 = 128 << 20;
+
+/// Longest time given to a PDF, in seconds. A page of dense text takes
+/// milliseconds.
+pub const MAX_PDF_SECONDS: u64 = 60;
 
 /// What a reader makes of a file, before the source's own knowledge is added.
 struct ParsedText {
@@ -119,7 +126,13 @@ fn path_title(item: &SourceItem) -> String {
 fn read_file(path: &Path, format: Format) -> Result<ParsedText, SkipReason> {
     let bytes = read_bytes(path, format)?;
     match format {
+        #[cfg(feature = "pdf")]
         Format::Pdf => return pdf::read(bytes),
+        #[cfg(not(feature = "pdf"))]
+        Format::Pdf => {
+            let what = "PDF in this build; build with the feature pdf".to_owned();
+            return Err(SkipReason::Unsupported { what });
+        }
         Format::Docx => return docx::read(bytes),
         Format::Html | Format::Markdown | Format::PlainText | Format::SourceCode(_) => {}
         Format::Record => {

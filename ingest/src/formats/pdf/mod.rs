@@ -24,16 +24,9 @@ use engine::FieldValue;
 use pdf_extract::{Dictionary, Document, Object, ObjectId};
 
 use self::glyphs::{Page, PageGlyphs};
-use super::ParsedText;
 use super::canonical::{CanonicalText, collapse};
+use super::{MAX_PDF_SECONDS, ParsedText};
 use crate::source::SkipReason;
-
-/// Largest PDF, in bytes.
-pub const MAX_PDF_BYTES: u64 = 128 << 20;
-
-/// Longest time given to a PDF, in seconds. A page of dense text takes
-/// milliseconds.
-pub const MAX_PDF_SECONDS: u64 = 60;
 
 /// Deepest nesting of forms, drawings inside drawings; real ones have two or three.
 const MAX_FORM_DEPTH: usize = 12;
