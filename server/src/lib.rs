@@ -16,6 +16,7 @@
 
 mod admission;
 mod collections;
+mod connections;
 mod error;
 mod extract;
 mod guard;

@@ -31,6 +31,10 @@ pub struct Limits {
     pub concurrent_searches: usize,
     /// Requests that may wait for one of these places; the next one is refused.
     pub queued_searches: usize,
+    /// Longest time in which a request's head must arrive, also from the moment
+    /// a connection is opened or answered: idle connections end after it. Less
+    /// than `drain_timeout`, so that a half-sent head cannot spoil an orderly end.
+    pub head_timeout: Duration,
     /// Longest time from a request's head to its response's head, in which the
     /// body must have arrived too.
     pub request_timeout: Duration,
@@ -52,6 +56,7 @@ impl Default for Limits {
             // About half a second of work at the 10 ms a search may take: a
             // longer queue only makes answers that nobody waits for any more.
             queued_searches: 50 * cores,
+            head_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
         }

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::collections::{CollectionSource, Collections, CollectionsError, OpenError, check_names};
+use crate::connections;
 use crate::hosts::HostPolicy;
 use crate::limits::Limits;
 use crate::refresh;
@@ -90,9 +91,9 @@ pub enum ServerError {
         #[source]
         source: SearchError,
     },
-    /// The network failed under a running server.
-    #[error("the server stopped")]
-    Stopped(#[source] std::io::Error),
+    /// The socket does not tell its address.
+    #[error("cannot read the address of the listening socket")]
+    Address(#[source] std::io::Error),
     /// Requests were still under way when the drain limit had passed.
     #[error("stopped with requests unanswered after waiting {} s for them", limit.as_secs_f64())]
     DrainExpired {
@@ -129,9 +130,8 @@ pub async fn serve(config: ServerConfig) -> Result<(), ServerError> {
 ///
 /// # Errors
 /// [`ServerError::Collections`], [`ServerError::Open`] or
-/// [`ServerError::WarmUp`] when it could not start; [`ServerError::Stopped`];
-/// [`ServerError::DrainExpired`] when requests were still under way, whose
-/// connections end with the runtime.
+/// [`ServerError::WarmUp`] when it could not start; [`ServerError::DrainExpired`]
+/// when requests were still under way, whose connections were cut.
 pub async fn serve_on(
     listener: TcpListener,
     config: ServerConfig,
@@ -139,10 +139,9 @@ pub async fn serve_on(
 ) -> Result<(), ServerError> {
     let ServerConfig { listen: _, collections, limits, allowed_hosts, on_ready } = config;
     check_names(collections.iter().map(CollectionSource::name))?;
-    let address = listener.local_addr().map_err(ServerError::Stopped)?;
-    let drain_timeout = limits.drain_timeout;
+    let address = listener.local_addr().map_err(ServerError::Address)?;
     let state = AppState::starting(limits, HostPolicy::for_address(address, &allowed_hosts));
-    let mut running = Running::start(listener, state.clone(), drain_timeout);
+    let mut running = Running::start(listener, state.clone());
 
     let mut stop = std::pin::pin!(stop);
     let opening = tokio::task::spawn_blocking(move || open_all(collections));
@@ -155,7 +154,7 @@ pub async fn serve_on(
     }
     let refreshing = AbortOnDrop(tokio::spawn(refresh::run(state)));
     tokio::select! {
-        ended = &mut running.task.0 => return joined(ended),
+        ended = &mut running.task.0 => return ended.map_err(ServerError::Panicked),
         () = &mut stop => {}
     }
     drop(refreshing);
@@ -164,19 +163,17 @@ pub async fn serve_on(
 
 /// The task that accepts connections.
 struct Running {
-    task: AbortOnDrop<std::io::Result<()>>,
+    task: AbortOnDrop<()>,
     stopping: watch::Sender<()>,
     drain_timeout: Duration,
 }
 
 impl Running {
-    fn start(listener: TcpListener, state: AppState, drain_timeout: Duration) -> Self {
-        let (stopping, mut stopped) = watch::channel(());
-        let server = axum::serve(listener, app(state)).with_graceful_shutdown(async move {
-            // An error means that the sender is gone, which is a stop as well.
-            let _ = stopped.changed().await;
-        });
-        let task = AbortOnDrop(tokio::spawn(async move { server.await }));
+    fn start(listener: TcpListener, state: AppState) -> Self {
+        let Limits { head_timeout, drain_timeout, .. } = *state.limits();
+        let (stopping, stopped) = watch::channel(());
+        let accepting = connections::accept(listener, app(state), head_timeout, stopped);
+        let task = AbortOnDrop(tokio::spawn(accepting));
         Self { task, stopping, drain_timeout }
     }
 
@@ -184,14 +181,10 @@ impl Running {
         tracing::info!(limit_s = self.drain_timeout.as_secs_f64(), "stopping");
         self.stopping.send_replace(());
         match tokio::time::timeout(self.drain_timeout, &mut self.task.0).await {
-            Ok(ended) => joined(ended),
+            Ok(ended) => ended.map_err(ServerError::Panicked),
             Err(_) => Err(ServerError::DrainExpired { limit: self.drain_timeout }),
         }
     }
-}
-
-fn joined(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> Result<(), ServerError> {
-    ended.map_err(ServerError::Panicked)?.map_err(ServerError::Stopped)
 }
 
 /// A task that must not outlive its owner.

@@ -39,6 +39,7 @@ pub(crate) struct LimitsBody {
     document_bytes: usize,
     concurrent_searches: usize,
     queued_searches: usize,
+    head_timeout_ms: u64,
     request_timeout_ms: u64,
 }
 
@@ -72,6 +73,7 @@ impl From<&Limits> for LimitsBody {
             document_bytes: limits.max_document_bytes,
             concurrent_searches: limits.concurrent_searches,
             queued_searches: limits.queued_searches,
+            head_timeout_ms: limits.head_timeout.as_millis() as u64,
             request_timeout_ms: limits.request_timeout.as_millis() as u64,
         }
     }
