@@ -25,7 +25,7 @@ pub(super) struct GateArgs {
     #[arg(long, value_name = "FILE", default_value = "eval/gate.toml")]
     baseline: PathBuf,
 
-    /// Store today's figures instead of comparing
+    /// Print the comparison, then store today's figures
     #[arg(long)]
     update: bool,
 
@@ -53,17 +53,21 @@ struct Row<'a> {
 }
 
 pub(super) fn run(args: &GateArgs) -> anyhow::Result<()> {
-    let baseline = if args.update { Baseline::default() } else { Baseline::read(&args.baseline)? };
+    // An update also repairs a file that cannot be read any more.
+    let baseline = match Baseline::read(&args.baseline) {
+        Err(_) if args.update => Baseline::default(),
+        read => read?,
+    };
     let recipe = RecipeArgs::default().load(None)?;
     let outcome = run_gate(&recipe, &baseline, EvalBars::new().indexing())?;
-    if args.update {
-        outcome.found.write(&args.baseline)?;
-    }
-    let passed = args.update || outcome.passed();
+    let passed = outcome.passed();
     if args.json {
         print_json(&Report::new(&outcome, passed))?;
     } else {
         print(&mut io::stdout().lock(), &outcome)?;
+    }
+    if args.update {
+        return Ok(outcome.found.write(&args.baseline)?);
     }
     if passed {
         return Ok(());

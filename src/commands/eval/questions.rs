@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use corpora::rust_docs::{PageManifest, RustDocs};
 use corpora::{Question, QuestionSplit, rust_docs_questions};
 use engine::{Index, OpenOptions, Strategy, Verify};
 use eval::{EvalProgress, QuestionScoreReport, evaluate_questions, index_books};
@@ -68,6 +69,7 @@ pub(super) fn run(args: &QuestionsArgs) -> anyhow::Result<()> {
     let strategies = [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT];
     let report = evaluate_questions(&index.searcher(), &questions, &strategies)?;
     let report = QuestionScoreReport::from(&report);
+    note_other_version()?;
     if args.json {
         return print_json(&report);
     }
@@ -83,4 +85,18 @@ fn questions(split: SplitName) -> anyhow::Result<Vec<Question>> {
         SplitName::All => true,
     });
     Ok(questions)
+}
+
+/// Says so when other documentation is installed than the questions were
+/// written from: figures of two versions are not comparable.
+fn note_other_version() -> anyhow::Result<()> {
+    let written = PageManifest::of_questions()?.version;
+    let installed = RustDocs::locate().ok().and_then(|docs| docs.version);
+    if let Some(installed) = installed.filter(|installed| *installed != written) {
+        eprintln!(
+            "note: the questions were written from Rust {written} and {installed} is installed; questions \
+             whose quotes are gone are left out, and the figures are not comparable with others"
+        );
+    }
+    Ok(())
 }
