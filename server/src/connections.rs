@@ -67,7 +67,7 @@ async fn next(listener: &TcpListener) -> TcpStream {
 
 async fn ended(connections: &mut JoinSet<()>) {
     if connections.join_next().await.is_none() {
-        pending().await
+        pending::<()>().await;
     }
 }
 
