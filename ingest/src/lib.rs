@@ -2,4 +2,6 @@
 
 pub mod chunk;
 pub mod formats;
+pub mod pipeline;
+pub mod report;
 pub mod source;

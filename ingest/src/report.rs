@@ -33,7 +33,7 @@ pub struct IngestReport {
     pub truncated: usize,
     /// Chunks whose vector was taken from an equal text of this run.
     pub repeated_texts: usize,
-    /// Everything that was left out, in the order of the source.
+    /// Everything that was left out, and why.
     pub skipped: Vec<SkippedFile>,
     /// What became of the wish to remove vanished documents.
     pub prune: PruneOutcome,

@@ -30,6 +30,7 @@ struct TestEncoder {
     encoded: Mutex<Vec<String>>,
     refused: Option<&'static str>,
     delay: Duration,
+    panics: bool,
 }
 
 impl Encoder for TestEncoder {
@@ -50,6 +51,7 @@ impl Encoder for TestEncoder {
     }
 
     fn encode(&self, texts: &[&str], role: TextRole) -> Result<Embeddings, EncodeError> {
+        assert!(!self.panics, "the encoder panics");
         std::thread::sleep(self.delay);
         let refused = |text: &&str| self.refused.is_some_and(|word| text.contains(word));
         if let Some(index) = texts.iter().position(refused) {
@@ -454,6 +456,15 @@ impl Progress for Recorder {
     fn report(&self, event: Event) {
         self.events.lock().unwrap().push(event);
     }
+}
+
+#[test]
+#[should_panic(expected = "the encoder panics")]
+fn a_panic_ends_the_ingest_instead_of_hanging_it() {
+    let mut bench = Bench::new();
+    bench.encoder.panics = true;
+    let texts = (0..5000).map(|n| (format!("m{n}"), format!("text {n}")));
+    let _ = bench.ingest(&mut MemorySource::texts(texts), &Silent);
 }
 
 fn documents_done(event: &Event) -> Option<usize> {

@@ -1,5 +1,7 @@
 //! The middle of the pipeline: batches to vectors.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crossbeam_channel::{Receiver, Sender};
 use engine::{Embeddings, EncodeError, TextRole};
 use rayon::prelude::*;
@@ -11,8 +13,9 @@ use crate::report::chain;
 /// A batch with its vectors.
 pub(super) struct Encoded {
     pub(super) batch: Batch,
-    /// In the order of the batch's texts.
-    pub(super) rows: Result<Rows, EncodeError>,
+    /// In the order of the batch's texts, or the panic that an encoder met: it
+    /// is handed on to whoever waits for the batch, who would wait for ever.
+    pub(super) rows: std::thread::Result<Result<Rows, EncodeError>>,
 }
 
 pub(super) struct Rows {
@@ -24,7 +27,8 @@ pub(super) struct Rows {
 /// Encodes batches until there are no more or nobody takes them.
 pub(super) fn run(run: &Run<'_>, work: &Receiver<Batch>, done: &Sender<Encoded>) {
     for batch in work {
-        let rows = run.clocks.encode.time(|| run.encoding.install(|| encode(run, &batch)));
+        let work = || run.encoding.install(|| encode(run, &batch));
+        let rows = run.clocks.encode.time(|| catch_unwind(AssertUnwindSafe(work)));
         if done.send(Encoded { batch, rows }).is_err() {
             return;
         }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Batches travel through bounded channels, and a batch is begun only while
-//! fewer than [`MAX_BATCHES_IN_FLIGHT`] are under way, so memory does not grow
+//! fewer than `MAX_BATCHES_IN_FLIGHT` are under way, so memory does not grow
 //! with the corpus. They are written in the order of the source: an ingest of
 //! the same documents gives the same index, whatever the threads do.
 //!

@@ -75,7 +75,8 @@ impl<'w, 'r> Writer<'w, 'r> {
         let mut vectors = Vectors::default();
         let mut next = 0;
         for Encoded { batch, rows } in done {
-            waiting.insert(batch.sequence, (batch, rows?));
+            let rows = rows.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            waiting.insert(batch.sequence, (batch, rows));
             while let Some((batch, rows)) = waiting.remove(&next) {
                 next += 1;
                 self.batch(batch, rows, &mut vectors)?;
