@@ -122,7 +122,10 @@ impl Bm25 {
 #[inline]
 pub(super) fn contribution(boost: f64, frequency: u32, length_term: f64) -> u64 {
     let frequency = f64::from(frequency);
-    (boost * (frequency / (frequency + length_term)) * UNITS_PER_POINT).round() as u64
+    let units = boost * UNITS_PER_POINT * (frequency / (frequency + length_term));
+    // Rounds, being positive; `f64::round` is a function call on the x86-64 that
+    // every machine has, a fifth of a search.
+    (units + 0.5) as i64 as u64
 }
 
 /// The most a field of this boost can add, in units.

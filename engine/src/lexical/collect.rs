@@ -133,6 +133,13 @@ pub(super) fn collect_segment(
     }
 }
 
+/// Lists are optional that together add less than this share of the threshold.
+/// The textbook takes all that stay below it (1.0); but reading a list in passing
+/// is ten times cheaper than looking rows up in it, and the smaller the optional
+/// rest, the fewer rows are looked up. Measured at 100,000 abstracts, queries of
+/// ten words, best 100: 1.97 ms at 1.0, 1.16 at 0.6, 1.04 at 0.3, 1.11 at 0.1.
+const OPTIONAL_SHARE: f64 = 0.3;
+
 /// Rows scored at a time: their sums stay in the first-level cache.
 const WINDOW_ROWS: usize = 2048;
 
@@ -159,9 +166,9 @@ impl Scan<'_> {
         let mut touched = [0_u64; WINDOW_ROWS / 64];
         loop {
             let threshold = collector.threshold();
+            let share = (threshold as f64 * OPTIONAL_SHARE) as u64;
             // The first lists, which cannot reach the threshold together.
-            let n_optional =
-                self.bounds.partition_point(|&bound| bound < threshold).saturating_sub(1);
+            let n_optional = self.bounds.partition_point(|&bound| bound < share).saturating_sub(1);
             let essential = &mut self.cursors[n_optional..];
             let start = essential.iter().map(Cursor::row).min().unwrap_or(TERMINATED);
             if start == TERMINATED {

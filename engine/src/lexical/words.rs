@@ -191,6 +191,10 @@ fn cut(word: &str) -> &str {
 }
 
 fn has_parts(word: &str) -> bool {
+    // Most words are lower-case.
+    if word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+        return false;
+    }
     let mut n_parts = 0;
     for_each_part(word, &mut |part, _| n_parts += usize::from(part.len() < word.len()));
     n_parts > 0
