@@ -285,3 +285,32 @@ fn create(environment: &Environment, graph: &Path) -> Result<Session, EncodeErro
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Precision;
+
+    #[test]
+    fn a_library_that_is_not_there_is_named_with_its_remedy() {
+        let file = PathBuf::from("unused");
+        let spec = EncoderSpec {
+            name: "m".into(),
+            graph_path: file.clone(),
+            tokenizer_path: file,
+            pooling: Pooling::Mean,
+            query_prefix: String::new(),
+            passage_prefix: String::new(),
+            max_tokens: 8,
+            dim: 4,
+            precision: Precision::Fp32,
+            fingerprint: "m".into(),
+        };
+        let error = OnnxEncoder::load(&spec, Path::new("no-such-library.so"), 1).unwrap_err();
+        let message = error.to_string();
+        assert!(matches!(error, EncodeError::Runtime { .. }), "{message}");
+        for told in ["no-such-library.so", "trovato models pull"] {
+            assert!(message.contains(told), "{message}");
+        }
+    }
+}
