@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if options::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", options::tell(&error));
             if error.is::<options::UsageError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }

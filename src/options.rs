@@ -27,6 +27,20 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// A failure with its causes; one that a message already tells is not repeated.
+pub(crate) fn tell(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !told.contains(&cause) {
+            if !told.is_empty() {
+                told.push_str(": ");
+            }
+            told.push_str(&cause);
+        }
+    }
+    told
+}
+
 /// Prints one JSON document on standard output.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
@@ -87,5 +101,18 @@ impl StrategyArgs {
                 format!("--fusion {fusion} needs two legs; leave it out, or use --strategy hybrid"),
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = anyhow!("disk full");
+        assert_eq!(super::tell(&cause.context("cannot write a")), "cannot write a: disk full");
+        let cause = anyhow!("disk full");
+        assert_eq!(super::tell(&cause.context("a: disk full")), "a: disk full");
     }
 }
