@@ -137,7 +137,9 @@ impl<'q> Wanted<'q> {
     /// initial. Stemming every word took most of the time of fetching a hit.
     fn may_match(&self, word: &str) -> bool {
         word.bytes().next().is_some_and(|byte| {
-            !byte.is_ascii() || self.initials & (1 << byte.to_ascii_lowercase()) != 0
+            // An underscore (`__init__`) is not part of the stem.
+            let is_initial = byte.is_ascii_alphanumeric();
+            !is_initial || self.initials & (1 << byte.to_ascii_lowercase()) != 0
         })
     }
 }
@@ -227,6 +229,7 @@ mod tests {
             &["std::collections::HashMap"],
         );
         check("\"hash map\" b", "hash the map; a hash map b", &["hash map", "b"]);
+        check("init", "__init__ of it", &["__init__"]);
         check("seriali*", "Serialization serial", &["Serialization"]);
         check("文検", "全文検索", &["文検"]);
         check("文", "全文検索", &["文"]);

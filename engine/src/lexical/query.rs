@@ -23,10 +23,10 @@ pub enum Typos {
     /// It finds nothing.
     #[default]
     Exact,
-    /// A word of at least [`LexicalQuery::MIN_TYPO_CHARS`] characters that no
-    /// live chunk holds as it is spelled stands for the words one edit away (a
-    /// letter more, less, another, or two swapped). A word that is in the index
-    /// is taken at its word: "form" does not mean "from".
+    /// A word of at least four letters that no live chunk spells so stands for
+    /// the words one edit away (a letter more, less, another, or two swapped). A
+    /// word that is in the index is taken at its word: "form" does not mean
+    /// "from".
     OneEdit,
 }
 
