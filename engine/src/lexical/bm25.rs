@@ -69,8 +69,10 @@ pub struct Bm25 {
 
 impl Default for Bm25 {
     /// Chosen on SciFact's train split and Cranfield (nDCG@10 .711 and .380; the
-    /// body alone .699 and .362), checked against TREC-QA and SQuAD. The
-    /// literature's `k1` and `b` came out best.
+    /// body alone .699 and .362), checked against TREC-QA, SQuAD and the dev split
+    /// of the questions on Rust's guides, where identifiers take the reciprocal
+    /// rank for error codes from .79 to .95. The literature's `k1` and `b` came
+    /// out best.
     fn default() -> Self {
         Self {
             k1: 1.2,

@@ -25,6 +25,7 @@ mod language;
 mod lookup;
 mod matching;
 mod normal_form;
+mod operators;
 mod query;
 mod resolve;
 mod row_set;
