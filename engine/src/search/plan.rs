@@ -9,11 +9,11 @@ use crate::fusion::Fusion;
 
 /// Live chunks from which the two legs run in parallel.
 ///
-/// Handing a leg to another thread costs about 20 µs; a lexical search takes
-/// about a microsecond per hundred chunks and the dense leg always takes
-/// longer, the query's encoding included. Below this many chunks the hand-over
-/// costs more than the lexical leg itself.
-const PARALLEL_FROM_CHUNKS: usize = 5_000;
+/// It pays when the lexical leg takes about a millisecond: ten words over
+/// 100,000 chunks. Below that the hand-over, and on a busy machine the wait for
+/// a second core, cost more than they save: at 9,000 chunks the lexical leg takes
+/// a quarter of a millisecond and encoding the query ten times as long.
+const PARALLEL_FROM_CHUNKS: usize = 100_000;
 
 /// How the legs are scheduled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,157 @@
+//! The command line as scripts use it: exit codes, JSON on standard output and
+//! nothing else there, figures that agree between commands.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn trovato(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_trovato")).args(arguments).output().unwrap()
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let output = trovato(arguments);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {told}");
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {:?}", output.stdout))
+}
+
+fn code(arguments: &[&str]) -> i32 {
+    trovato(arguments).status.code().unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn help_has_examples_and_bad_usage_exits_with_2() {
+    for command in ["demo", "ingest", "search", "eval", "serve", "index", "corpus", "models"] {
+        let output = trovato(&[command, "--help"]);
+        assert!(output.status.success(), "{command}");
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert!(help.contains("Examples:"), "{command}: {help}");
+    }
+    for arguments in [
+        &["frobnicate"][..],
+        &["search", "x"],
+        &["search", "x", "--index", "nowhere", "--fusion", "rff"],
+        &["search", "x", "--index", "nowhere", "--strategy", "lexical", "--fusion", "rrf"],
+        &["search", "x", "--index", "nowhere", "--filter", "year >"],
+    ] {
+        assert_eq!(code(arguments), 2, "{arguments:?}");
+    }
+    let output = trovato(&["search", "x", "--index", "nowhere", "--strategy", "lexical"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("nowhere") && told.contains("trovato ingest"), "{told}");
+}
+
+#[test]
+fn a_folder_is_ingested_searched_and_described() {
+    let dir = tempfile::tempdir().unwrap();
+    let (notes, index) = (dir.path().join("notes"), dir.path().join("index"));
+    fs::create_dir(&notes).unwrap();
+    let owned = "---\nyear: 2021\n---\n# Ownership\n\nEvery value has exactly one owner.\n";
+    fs::write(notes.join("owner.md"), owned).unwrap();
+    fs::write(notes.join("copy.md"), owned).unwrap();
+    let loops = "---\nyear: 2015\n---\n# Loops\n\nA loop repeats until break.\n";
+    fs::write(notes.join("loops.md"), loops).unwrap();
+    fs::write(notes.join("broken.pdf"), b"%PDF-1.7 and then nothing").unwrap();
+
+    let report = json(&["ingest", text(&notes), "--index", text(&index), "--json"]);
+    assert_eq!(report["new"], 3, "{report}");
+    assert_eq!(report["duplicates"].as_array().unwrap().len(), 1);
+    assert!(report["skipped"].to_string().contains("broken.pdf"), "{report}");
+    let again = json(&["ingest", text(&notes), "--index", text(&index), "--json"]);
+    assert_eq!((&again["new"], &again["unchanged"]), (&0.into(), &3.into()), "{again}");
+
+    let info = json(&["index", "info", text(&index), "--json"]);
+    assert_eq!((&info["documents"], &info["duplicates"]), (&2.into(), &1.into()), "{info}");
+    assert!(code(&["index", "verify", text(&index)]) == 0);
+
+    let query = "to whom does a value belong";
+    let found = json(&[
+        "search",
+        query,
+        "--index",
+        text(&index),
+        "--explain",
+        "--json",
+        "--why-not",
+        "notes/loops.md",
+        "--filter",
+        "year > 2020",
+    ]);
+    let hit = &found["hits"][0];
+    let whole = fs::read_to_string(notes.join("owner.md")).unwrap();
+    let passage = hit["text"].as_str().unwrap();
+    assert!(passage.contains("exactly one owner"), "{hit}");
+    assert!(whole.contains(passage.lines().last().unwrap()), "{hit}");
+    assert!(hit["explanation"]["details"].is_array() && hit["span"][1].is_u64(), "{hit}");
+    assert_eq!(found["why_not"]["stage"], "filtered", "{found}");
+    for stage in
+        ["plan", "filter", "encode", "lexical", "dense", "fusion", "rerank", "fetch", "total"]
+    {
+        assert!(found["timings_ms"][stage].is_number(), "{stage}");
+    }
+    assert_eq!(found["degraded"], Value::Array(vec![]));
+}
+
+#[test]
+fn a_run_file_scores_as_the_run_it_was_written_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let beir = dir.path().join("tiny");
+    fs::create_dir_all(beir.join("qrels")).unwrap();
+    let subjects = ["owls", "rivers", "bridges", "violins", "glaciers", "bakeries"];
+    let (mut corpus, mut queries, mut qrels) =
+        (String::new(), String::new(), "query-id\tcorpus-id\tscore\n".to_owned());
+    for (n, subject) in subjects.iter().enumerate() {
+        for part in 0..3 {
+            corpus += &format!(
+                "{{\"_id\": \"d{n}-{part}\", \"title\": \"On {subject}\", \"text\": \"Part {part} about {subject} and more.\"}}\n"
+            );
+            qrels += &format!("q{n}\td{n}-{part}\t{}\n", part % 2 + 1);
+        }
+        queries += &format!("{{\"_id\": \"q{n}\", \"text\": \"what is known of {subject}?\"}}\n");
+    }
+    fs::write(beir.join("corpus.jsonl"), corpus).unwrap();
+    fs::write(beir.join("queries.jsonl"), queries).unwrap();
+    fs::write(beir.join("qrels/test.tsv"), qrels).unwrap();
+
+    let run = dir.path().join("hybrid.run");
+    let measures = "nDCG@10,R@2,P@1,MAP,MRR";
+    let scored = json(&[
+        "eval",
+        "collection",
+        text(&beir),
+        "--measures",
+        measures,
+        "--run-out",
+        text(&run),
+        "--json",
+    ]);
+    assert_eq!(scored["topics"], 6, "{scored}");
+    let qrels = beir.join("qrels/test.tsv");
+    let again = json(&[
+        "eval",
+        "score",
+        "--qrels",
+        text(&qrels),
+        "--run",
+        text(&run),
+        "--measures",
+        measures,
+        "--json",
+    ]);
+    assert_eq!(scored["measures"], again["measures"]);
+    let keys: Vec<_> = scored["measures"].as_object().unwrap().keys().cloned().collect();
+    for key in measures.split(',') {
+        assert!(keys.iter().any(|found| found == key), "{key} in {keys:?}");
+    }
+    let ndcg = scored["measures"]["nDCG@10"]["mean"].as_f64().unwrap();
+    assert!(ndcg > 0.8, "{ndcg}");
+}
