@@ -42,7 +42,10 @@ pub use error::EvalError;
 pub use evaluation::{Evaluation, MeasureResult, evaluate};
 pub use fingerprint::Fingerprint;
 pub use gate::{Baseline, GateOutcome, GateRow, Verdict, run_gate};
-pub use grid::{Grid, GridCell, GridSet, SystemRow, compare_systems, grid_markdown, measure_grid};
+pub use grid::{
+    DepthStep, Grid, GridCell, GridSet, QuestionLevel, SystemRow, compare_systems, grid_markdown,
+    measure_grid,
+};
 pub use index_cache::{CachedIndex, IndexCache, Reuse, score_fingerprint};
 pub use indexing::{IndexingRecord, Recipe, build_index};
 pub use machine::machine;
@@ -53,7 +56,8 @@ pub use questions::{
     ScoredQuestion, StrategyScores, UnresolvedQuote, evaluate_questions, resolve_questions,
 };
 pub use report::{
-    Estimate, NamedEstimates, QuestionScoreReport, ScoreReport, StrategyReport, TopicCounts,
+    ByMeasure, Difference, Estimate, NamedEstimates, QuestionScoreReport, ScoreReport,
+    StrategyReport, TopicCounts,
 };
 pub use run::{Run, RunEntry, fold_chunks};
 pub use run_file::{RunFileError, read_run, write_run};

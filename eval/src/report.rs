@@ -9,6 +9,7 @@ use crate::evaluation::{Evaluation, MeasureResult};
 use crate::fingerprint::Fingerprint;
 use crate::indexing::IndexingRecord;
 use crate::questions::{QuestionReport, StrategyScores};
+use crate::stats::{Bootstrap, PairedError, compare_paired};
 use crate::timing::StagePercentiles;
 
 /// A mean with its 95 % interval.
@@ -20,9 +21,43 @@ pub struct Estimate {
     pub ci95: [f64; 2],
 }
 
-/// Measures by name, in the order asked for and named as they were.
+/// A difference of means on the same topics.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    /// This run's mean minus the other's.
+    pub mean: f64,
+    /// Its bootstrap interval over topics.
+    pub ci95: [f64; 2],
+    /// Two-sided, of a randomisation test.
+    pub p_value: f64,
+}
+
+/// Values by measure, in the order asked for and named as they were.
 #[derive(Clone, Debug, PartialEq)]
-pub struct NamedEstimates(pub Vec<(String, Estimate)>);
+pub struct ByMeasure<T>(pub Vec<(String, T)>);
+
+/// Means by measure.
+pub type NamedEstimates = ByMeasure<Estimate>;
+
+impl ByMeasure<Difference> {
+    /// `run` minus `other`, measure by measure.
+    ///
+    /// # Errors
+    /// [`PairedError`] when the two were not scored on the same topics.
+    pub fn between(run: &Evaluation, other: &Evaluation) -> Result<Self, PairedError> {
+        let pairs = run.measures.iter().zip(&other.measures);
+        let differences = pairs.map(|(this, other)| {
+            let compared = compare_paired(&other.per_topic, &this.per_topic, &Bootstrap::DEFAULT)?;
+            let difference = Difference {
+                mean: compared.mean_difference,
+                ci95: [compared.interval.low, compared.interval.high],
+                p_value: compared.p_value,
+            };
+            Ok((this.requested.name.clone(), difference))
+        });
+        Ok(Self(differences.collect::<Result<_, _>>()?))
+    }
+}
 
 impl NamedEstimates {
     fn new(results: &[MeasureResult]) -> Self {
@@ -38,13 +73,13 @@ impl NamedEstimates {
     }
 }
 
-impl Serialize for NamedEstimates {
+impl<T: Serialize> Serialize for ByMeasure<T> {
     // A map, whose keys are the user's own words, in their order; a tree map
     // would sort them.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, estimate) in &self.0 {
-            map.serialize_entry(name, estimate)?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
         }
         map.end()
     }
@@ -64,6 +99,9 @@ pub struct ScoreReport {
     pub fusion: Option<String>,
     /// The figures.
     pub measures: NamedEstimates,
+    /// How far the run is from another on the same topics, where one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub differences: Option<ByMeasure<Difference>>,
     /// Milliseconds per stage; empty for a run file.
     pub timings_ms: StagePercentiles,
     /// Digest of everything the figures depend on.
@@ -122,6 +160,7 @@ impl ScoreReport {
             strategy: tag,
             fusion: None,
             measures: NamedEstimates::new(&evaluation.measures),
+            differences: None,
             timings_ms: StagePercentiles::new(),
             fingerprint: fingerprint.digest(),
             depends_on: fingerprint.clone(),
@@ -201,7 +240,7 @@ mod tests {
     fn measures_keep_their_names_and_order() {
         let estimate = |mean| Estimate { mean, ci95: [0.0, 1.0] };
         let named =
-            NamedEstimates(vec![("nDCG@10".into(), estimate(0.5)), ("MRR".into(), estimate(0.25))]);
+            ByMeasure(vec![("nDCG@10".into(), estimate(0.5)), ("MRR".into(), estimate(0.25))]);
         assert_eq!(
             serde_json::to_string(&named).unwrap(),
             r#"{"nDCG@10":{"mean":0.5,"ci95":[0.0,1.0]},"MRR":{"mean":0.25,"ci95":[0.0,1.0]}}"#

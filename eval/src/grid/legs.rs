@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use corpora::{BeirCollection, Qrels, Question, Topic};
 use engine::{
     ChunkOrd, DocumentId, Hit, NearDuplicates, RankedList, ScoredChunk, SearchRequest, Searcher,
-    Span, Strategy,
+    Span, Strategy, VectorSearch,
 };
 
 use super::DEPTHS;
@@ -15,6 +15,15 @@ use crate::measure::RequestedMeasure;
 use crate::questions::{ResolvedQuestion, resolve_questions};
 use crate::run::{Run, fold_chunks};
 use crate::topic_run::search;
+
+/// What questions are judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuestionLevel {
+    /// The pages that hold evidence.
+    Documents,
+    /// The chunks that overlap evidence.
+    Passages,
+}
 
 /// Topics with both legs' rankings and what they are judged by.
 #[derive(Debug)]
@@ -65,14 +74,13 @@ impl GridSet {
         )
     }
 
-    /// Searches both legs of the questions whose evidence is in the index, to
-    /// be judged by passages.
+    /// Searches both legs of the questions whose evidence is in the index.
     ///
     /// # Errors
     /// As for [`GridSet::of_collection`]; [`EvalError::Segment`].
     pub fn of_questions(
         searcher: &Searcher,
-        name: &str,
+        (name, level): (&str, QuestionLevel),
         questions: &[Question],
     ) -> Result<Self, EvalError> {
         let resolved = resolve_questions(searcher, questions)?.questions;
@@ -80,7 +88,22 @@ impl GridSet {
             .iter()
             .map(|question| Topic { id: question.id.clone(), text: question.text.clone() })
             .collect();
-        Self::collect(searcher, format!("{name}, passages"), &topics, Truth::Passages(resolved))
+        match level {
+            QuestionLevel::Passages => {
+                let truth = Truth::Passages(resolved);
+                Self::collect(searcher, format!("{name}, passages"), &topics, truth)
+            }
+            QuestionLevel::Documents => {
+                let mut qrels = Qrels::default();
+                for question in &resolved {
+                    for evidence in &question.evidence {
+                        qrels.insert(&question.id, evidence.document.clone(), 1);
+                    }
+                }
+                let truth = Truth::Documents(qrels);
+                Self::collect(searcher, format!("{name}, documents"), &topics, truth)
+            }
+        }
     }
 
     fn collect(
@@ -109,6 +132,9 @@ impl GridSet {
             strategy,
             top: DEPTHS.into_iter().max().unwrap_or(SearchRequest::DEFAULT_DEPTH),
             near_duplicates: NearDuplicates::List,
+            // A graph searched for 200 finds other neighbours than one searched
+            // for 100; cut exact rankings are what both depths would have had.
+            vectors: VectorSearch::Exact,
             ..SearchRequest::new("")
         };
         let outcome = search(searcher, topic, &request)?;

@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 
+use engine::Strategy;
+
 use super::{Grid, GridSet, SystemRow};
 use crate::collection::strategy_name;
 use crate::evaluation::MeasureResult;
 use crate::machine::machine;
+use crate::stats::PairedComparison;
 
 /// Renders the grid, the choice, and the reporting sets.
 ///
@@ -43,9 +46,9 @@ fn render(
         page,
         "\n## The grid\n\nFixed in `eval/src/grid/mod.rs` before anything was measured: reciprocal rank fusion with k \
          (1-based ranks), min-max and distribution-based score fusion with the dense leg's weight, each over the first \
-         100 and 200 candidates of both legs. Each topic's legs are searched once and fused offline with the engine's \
-         functions. The choice is the cell with the best average nDCG@10 over the tuning sets; of equal cells the \
-         first. Nothing else is tuned here.\n"
+         100 and 200 candidates of both legs. Each topic's legs are searched once, vectors by exact scan, and fused offline with the engine's \
+         functions. The cell with the best average nDCG@10 over the tuning sets (of equal cells the first) gives the \
+         fusion. Nothing else is tuned here.\n"
     )?;
     write!(page, "| fusion | depth |")?;
     for set in tuning {
@@ -54,20 +57,15 @@ fn render(
     writeln!(page, " average |")?;
     writeln!(page, "|---|---|{}", "---|".repeat(tuning.len() + 1))?;
     for (at, cell) in grid.cells.iter().enumerate() {
-        let mark = if at == grid.chosen { "**" } else { "" };
+        let mark = if at == grid.best { "**" } else { "" };
         write!(page, "| {mark}{}{mark} | {} |", cell.fusion, cell.depth)?;
         for ndcg in &cell.ndcg {
             write!(page, " {} |", decimals(*ndcg))?;
         }
         writeln!(page, " {mark}{}{mark} |", decimals(cell.average))?;
     }
-    writeln!(
-        page,
-        "\nChosen: **`{}` at depth {}**, average nDCG@10 {}.\n\n## Reported once\n",
-        chosen.fusion,
-        chosen.depth,
-        decimals(chosen.average)
-    )?;
+    render_choice(page, grid, tuning)?;
+    writeln!(page, "\n## Reported\n")?;
     writeln!(
         page,
         "Means over topics with 95 % bootstrap intervals (percentile, 10,000 resamples, seed 42). The last column is \
@@ -85,19 +83,49 @@ fn render(
             for result in &row.measures {
                 write!(page, " {} |", estimate(result))?;
             }
-            let difference = &row.chosen_minus_this;
-            writeln!(
-                page,
-                " {:+.4} [{:+.4}, {:+.4}], p = {:.4} |",
-                difference.mean_difference,
-                difference.interval.low,
-                difference.interval.high,
-                difference.p_value
-            )?;
+            let is_chosen = row.strategy == Strategy::Hybrid { fusion: chosen.fusion };
+            let difference = if is_chosen { String::new() } else { paired(&row.chosen_minus_this) };
+            writeln!(page, " {difference} |")?;
         }
         writeln!(page)?;
     }
     Ok(())
+}
+
+fn render_choice(page: &mut String, grid: &Grid, tuning: &[GridSet]) -> std::fmt::Result {
+    let best = &grid.cells[grid.best];
+    let chosen = grid.chosen();
+    let average = decimals(best.average);
+    writeln!(
+        page,
+        "\nBest cell: `{}` at depth {}, average nDCG@10 {average}.",
+        best.fusion, best.depth
+    )?;
+    if !grid.depth_steps.is_empty() {
+        writeln!(
+            page,
+            "\nA deeper cut costs every query, so a smaller depth is kept unless the best cell is better than it, \
+             paired by topic, with an interval above 0 on at least one tuning set. (This step was added when the grid \
+             had been seen; it changes the depth only.)\n"
+        )?;
+        for step in &grid.depth_steps {
+            let name = tuning.get(step.set).map_or("", |set| &set.name);
+            let difference = &step.best_minus_shallower;
+            writeln!(
+                page,
+                "- depth {} minus {}, {name}: {}",
+                best.depth,
+                step.depth,
+                paired(difference)
+            )?;
+        }
+    }
+    writeln!(page, "\nChosen: **`{}` at depth {}**.", chosen.fusion, chosen.depth)
+}
+
+fn paired(difference: &PairedComparison) -> String {
+    let PairedComparison { mean_difference, interval, p_value } = difference;
+    format!("{mean_difference:+.4} [{:+.4}, {:+.4}], p = {p_value:.4}", interval.low, interval.high)
 }
 
 fn estimate(result: &MeasureResult) -> String {

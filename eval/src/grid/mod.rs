@@ -4,14 +4,16 @@
 //! topic are searched once; each cell of the grid then fuses the same two
 //! rankings with the engine's own functions, so cells differ in nothing but
 //! fusion and depth. The cell with the best average nDCG@10 over the tuning
-//! sets is the choice; the reporting sets are only looked at through it.
+//! sets gives the fusion; a smaller depth is kept where the best cell is not
+//! better than it by more than chance. The reporting sets are only looked at
+//! through the choice.
 
 mod legs;
 mod markdown;
 
 use engine::{Fusion, Strategy};
 
-pub use legs::GridSet;
+pub use legs::{GridSet, QuestionLevel};
 pub use markdown::grid_markdown;
 
 use crate::evaluation::MeasureResult;
@@ -56,13 +58,29 @@ pub struct GridCell {
     pub average: f64,
 }
 
+/// The best cell against the same fusion at a smaller depth, on a tuning set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DepthStep {
+    /// The smaller depth.
+    pub depth: usize,
+    /// The tuning set, by position.
+    pub set: usize,
+    /// nDCG@10 of the best cell minus that of the shallower one.
+    pub best_minus_shallower: PairedComparison,
+}
+
 /// The measured grid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
     /// All cells, in the grid's order.
     pub cells: Vec<GridCell>,
     /// Which of them is best on average; of equal ones the first.
+    pub best: usize,
+    /// Which is the choice: the best one's fusion at the smallest depth that is
+    /// not worse by more than chance.
     pub chosen: usize,
+    /// What that was decided on.
+    pub depth_steps: Vec<DepthStep>,
 }
 
 impl Grid {
@@ -72,28 +90,70 @@ impl Grid {
     }
 }
 
-/// Measures every cell on every tuning set.
-pub fn measure_grid(tuning: &[GridSet]) -> Grid {
-    let ndcg = [Measure::at(Metric::Ndcg, 10).into()];
+/// Measures every cell on every tuning set, and chooses.
+///
+/// # Errors
+/// None in practice: all cells are scored on the same topics.
+pub fn measure_grid(tuning: &[GridSet]) -> Result<Grid, PairedError> {
     let fusions: Vec<Fusion> = FUSIONS.iter().filter_map(|name| name.parse().ok()).collect();
     let cells: Vec<GridCell> = DEPTHS
         .into_iter()
         .flat_map(|depth| fusions.iter().map(move |fusion| (*fusion, depth)))
         .map(|(fusion, depth)| {
-            let ndcg: Vec<f64> = tuning
-                .iter()
-                .map(|set| set.score(Strategy::Hybrid { fusion }, depth, &ndcg)[0].mean)
-                .collect();
+            let ndcg: Vec<f64> =
+                tuning.iter().map(|set| mean(&ndcg_at_10(set, fusion, depth))).collect();
             GridCell { fusion, depth, average: mean(&ndcg), ndcg }
         })
         .collect();
-    let mut chosen = 0;
+    let mut best = 0;
     for (at, cell) in cells.iter().enumerate() {
-        if cell.average > cells[chosen].average {
-            chosen = at;
+        if cell.average > cells[best].average {
+            best = at;
         }
     }
-    Grid { cells, chosen }
+    let mut grid = Grid { cells, best, chosen: best, depth_steps: Vec::new() };
+    grid.prefer_smaller_depth(tuning)?;
+    Ok(grid)
+}
+
+impl Grid {
+    /// A deeper cut costs every query; it must show a gain on at least one
+    /// tuning set whose interval lies above 0.
+    fn prefer_smaller_depth(&mut self, tuning: &[GridSet]) -> Result<(), PairedError> {
+        let GridCell { fusion, depth, .. } = self.cells[self.best];
+        let shallower = |cell: &GridCell| cell.fusion == fusion && cell.depth < depth;
+        let candidates = self.cells.iter().enumerate().filter(|(_, cell)| shallower(cell));
+        let mut candidates: Vec<(usize, usize)> =
+            candidates.map(|(at, cell)| (cell.depth, at)).collect();
+        candidates.sort_unstable();
+        for (depth_of_candidate, at) in candidates {
+            let mut as_good = true;
+            for (set, tuned) in tuning.iter().enumerate() {
+                let best_minus_shallower = compare_paired(
+                    &ndcg_at_10(tuned, fusion, depth_of_candidate),
+                    &ndcg_at_10(tuned, fusion, depth),
+                    &Bootstrap::DEFAULT,
+                )?;
+                as_good &= best_minus_shallower.interval.low <= 0.0;
+                self.depth_steps.push(DepthStep {
+                    depth: depth_of_candidate,
+                    set,
+                    best_minus_shallower,
+                });
+            }
+            if as_good {
+                self.chosen = at;
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ndcg_at_10(set: &GridSet, fusion: Fusion, depth: usize) -> Vec<f64> {
+    let measure = [Measure::at(Metric::Ndcg, 10).into()];
+    let results = set.score(Strategy::Hybrid { fusion }, depth, &measure);
+    results.into_iter().flat_map(|result| result.per_topic).collect()
 }
 
 /// A system on a set: its figures, and how far the chosen fusion is from it.

@@ -88,9 +88,8 @@ pub fn evaluate_questions(
     questions: &[Question],
     strategies: &[Strategy],
 ) -> Result<QuestionReport, EvalError> {
-    let ResolvedQuestions { mut questions, unresolved, n_unanswerable } =
+    let ResolvedQuestions { questions, unresolved, n_unanswerable } =
         resolve_questions(searcher, questions)?;
-    questions.sort_by(|a, b| a.id.cmp(&b.id));
     let strategies = strategies
         .iter()
         .map(|strategy| score_strategy(searcher, &questions, *strategy))

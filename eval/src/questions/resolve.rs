@@ -52,7 +52,8 @@ pub enum MissingEvidence {
 /// Questions split by whether they can be scored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResolvedQuestions {
-    /// Those whose every quote was found.
+    /// Those whose every quote was found, by ascending id: intervals depend on
+    /// the order of topics.
     pub questions: Vec<ResolvedQuestion>,
     /// The quotes that were not.
     pub unresolved: Vec<UnresolvedQuote>,
@@ -103,6 +104,7 @@ pub fn resolve_questions(
             });
         }
     }
+    resolved.questions.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(resolved)
 }
 

@@ -8,8 +8,8 @@ use clap::Args;
 use corpora::{BeirCollection, Question, QuestionSplit, rust_docs_questions};
 use engine::Searcher;
 use eval::{
-    CachedIndex, EvalProgress, GridSet, Recipe, compare_systems, grid_markdown, index_books,
-    index_collection, measure_grid,
+    CachedIndex, EvalProgress, GridSet, QuestionLevel, Recipe, compare_systems, grid_markdown,
+    index_books, index_collection, measure_grid,
 };
 use ingest::chunk::ChunkerSpec;
 
@@ -73,14 +73,16 @@ pub(super) fn run(args: &FusionGridArgs) -> anyhow::Result<()> {
     for part in &args.tune {
         tuning.push(collection_set(part, &whole, args, &mut indexes)?);
     }
-    tuning.push(question_set(&searcher, QuestionSplit::Dev, "rust-docs dev")?);
-    let grid = measure_grid(&tuning);
+    tuning.push(question_set(&searcher, QuestionSplit::Dev, QuestionLevel::Passages)?);
+    let grid = measure_grid(&tuning)?;
 
     let mut reporting = Vec::new();
     for part in &args.report {
         reporting.push(collection_set(part, &whole, args, &mut indexes)?);
     }
-    reporting.push(question_set(&searcher, QuestionSplit::Test, "rust-docs test")?);
+    for level in [QuestionLevel::Passages, QuestionLevel::Documents] {
+        reporting.push(question_set(&searcher, QuestionSplit::Test, level)?);
+    }
     let mut reports = Vec::new();
     for set in &reporting {
         reports.push((set, compare_systems(set, grid.chosen())?));
@@ -113,10 +115,18 @@ fn collection_set(
     Ok(GridSet::of_collection(&index.searcher(), &collection)?)
 }
 
-fn question_set(searcher: &Searcher, split: QuestionSplit, name: &str) -> anyhow::Result<GridSet> {
+fn question_set(
+    searcher: &Searcher,
+    split: QuestionSplit,
+    level: QuestionLevel,
+) -> anyhow::Result<GridSet> {
+    let name = match split {
+        QuestionSplit::Dev => "rust-docs dev",
+        QuestionSplit::Test => "rust-docs test",
+    };
     let questions: Vec<Question> =
         rust_docs_questions()?.into_iter().filter(|question| question.split == split).collect();
-    Ok(GridSet::of_questions(searcher, name, &questions)?)
+    Ok(GridSet::of_questions(searcher, (name, level), &questions)?)
 }
 
 /// The command line as a reader of the page would type it.

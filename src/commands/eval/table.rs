@@ -26,6 +26,14 @@ pub(super) fn print_scores(out: &mut impl Write, report: &ScoreReport) -> io::Re
     }
     writeln!(out)?;
     print_estimates(out, &report.measures)?;
+    for (name, difference) in report.differences.iter().flat_map(|differences| &differences.0) {
+        let [low, high] = difference.ci95;
+        writeln!(
+            out,
+            "  {name:<12} {:+.4}  [{low:+.4}, {high:+.4}], p = {:.4} against the other run",
+            difference.mean, difference.p_value
+        )?;
+    }
     let counts = report.topic_counts;
     for (n, meaning) in [
         (counts.without_results, "topics without results count 0"),
