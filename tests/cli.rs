@@ -1,6 +1,7 @@
 //! The command line as scripts use it: exit codes, JSON on standard output and
 //! nothing else there, figures that agree between commands.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -111,12 +112,11 @@ fn a_run_file_scores_as_the_run_it_was_written_from() {
         (String::new(), String::new(), "query-id\tcorpus-id\tscore\n".to_owned());
     for (n, subject) in subjects.iter().enumerate() {
         for part in 0..3 {
-            corpus += &format!(
-                "{{\"_id\": \"d{n}-{part}\", \"title\": \"On {subject}\", \"text\": \"Part {part} about {subject} and more.\"}}\n"
-            );
-            qrels += &format!("q{n}\td{n}-{part}\t{}\n", part % 2 + 1);
+            writeln!(corpus, "{{\"_id\": \"d{n}-{part}\", \"title\": \"On {subject}\", \"text\": \"Part {part} about {subject} and more.\"}}").unwrap();
+            writeln!(qrels, "q{n}\td{n}-{part}\t{}", part % 2 + 1).unwrap();
         }
-        queries += &format!("{{\"_id\": \"q{n}\", \"text\": \"what is known of {subject}?\"}}\n");
+        writeln!(queries, "{{\"_id\": \"q{n}\", \"text\": \"what is known of {subject}?\"}}")
+            .unwrap();
     }
     fs::write(beir.join("corpus.jsonl"), corpus).unwrap();
     fs::write(beir.join("queries.jsonl"), queries).unwrap();
