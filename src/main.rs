@@ -4,6 +4,10 @@
 //! command line that makes no sense. With `--json` standard output holds one
 //! JSON document and nothing else.
 
+// Doc comments of arguments are help texts, where brackets mark what may be left
+// out and are no links.
+#![allow(rustdoc::broken_intra_doc_links)]
+
 mod commands;
 mod encoder;
 mod options;
