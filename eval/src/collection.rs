@@ -10,8 +10,8 @@ use ingest::source::BeirSource;
 use crate::error::EvalError;
 use crate::evaluation::{Evaluation, evaluate};
 use crate::fingerprint::Fingerprint;
-use crate::index_cache::{CachedIndex, IndexCache, Reuse, hash_file};
-use crate::indexing::{IndexingRecord, Recipe, build_index};
+use crate::index_cache::{CachedIndex, IndexCache, Reuse};
+use crate::indexing::{IndexingRecord, Recipe, build_index, corpus_digest};
 use crate::measure::RequestedMeasure;
 use crate::timing::{StagePercentiles, stage_percentiles};
 use crate::topic_run::{OwnDocument, TopicRun, TopicRunOptions, run_topics};
@@ -67,7 +67,8 @@ pub fn index_collection(
     (cache, reuse): (&IndexCache, Reuse),
     progress: &dyn Progress,
 ) -> Result<CachedIndex, EvalError> {
-    let fingerprint = IndexCache::fingerprint(recipe, &hash_file(&collection.corpus_path())?)?;
+    let corpus = corpus_digest(&mut BeirSource::open(&collection.dir)?);
+    let fingerprint = IndexCache::fingerprint(recipe, &corpus)?;
     cache.open_or_build((&collection.name, fingerprint), recipe, reuse, |dir: &Path| {
         build_index(dir, Box::new(BeirSource::open(&collection.dir)?), recipe, progress)
     })

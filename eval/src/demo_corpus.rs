@@ -8,8 +8,8 @@ use ingest::pipeline::Progress;
 use ingest::source::{DocumentSource, FileListSource, IdScheme, ListedFile, Root, join};
 
 use crate::error::EvalError;
-use crate::index_cache::{CachedIndex, IndexCache, Reuse, hash_file};
-use crate::indexing::{Recipe, build_index};
+use crate::index_cache::{CachedIndex, IndexCache, Reuse};
+use crate::indexing::{Recipe, build_index, corpus_digest};
 
 /// Lists the guides that the questions are about, and their version.
 ///
@@ -40,13 +40,9 @@ pub fn index_books(
     progress: &dyn Progress,
 ) -> Result<CachedIndex, EvalError> {
     let (listing, version) = installed_books()?;
-    let mut hasher = blake3::Hasher::new();
-    for file in &listing.files {
-        hasher.update(file.id.as_str().as_bytes());
-        hasher.update(hash_file(&file.path)?.as_bytes());
-    }
-    let corpus = hasher.finalize().to_hex();
-    let fingerprint = IndexCache::fingerprint(recipe, &corpus)?.with("documentation", version);
+    let corpus = corpus_digest(corpus_source(&listing.files).as_mut());
+    let fingerprint =
+        IndexCache::fingerprint(recipe, &corpus)?.with("documentation", version.as_str());
     cache.open_or_build(("rust-docs-books", fingerprint), recipe, reuse, |dir| {
         build_index(dir, corpus_source(&listing.files), recipe, progress)
     })

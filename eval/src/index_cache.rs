@@ -1,10 +1,11 @@
 //! Evaluation indexes, kept between runs and never stale.
 //!
 //! An index lies in a folder named by its key, which covers everything it is
-//! made from: the corpus's bytes, the recipe, and a probe of what the recipe's
-//! components do. It is built beside its place and renamed when complete, under
-//! a lock, so two processes build it once and a crash leaves nothing that could
-//! be taken for an index.
+//! made from: the documents as readers gave them, the recipe, and a probe of
+//! what the recipe's components do. It is built beside its place and renamed
+//! when complete, under a lock, so two processes build it once and a crash
+//! leaves nothing that could be taken for an index. Indexes of other keys stay;
+//! the whole folder may be deleted at any time.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ impl IndexCache {
     /// What the index of a corpus by a recipe is made from.
     ///
     /// # Arguments
-    /// * `corpus` - a hash over everything that is indexed.
+    /// * `corpus` - a digest of everything that is indexed.
     ///
     /// # Errors
     /// As for [`probe`].
@@ -154,7 +155,7 @@ pub fn score_fingerprint(qrels: &Path, run: &Path) -> Result<Fingerprint, EvalEr
 ///
 /// # Errors
 /// [`EvalError::Io`].
-pub(crate) fn hash_file(path: &Path) -> Result<String, EvalError> {
+fn hash_file(path: &Path) -> Result<String, EvalError> {
     let mut hasher = blake3::Hasher::new();
     let mut file = File::open(path).map_err(EvalError::io(path))?;
     hasher.update_reader(&mut file).map_err(EvalError::io(path))?;

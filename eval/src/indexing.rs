@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use engine::{Encoder, EncoderIdentity, Index, Manifest, WriterOptions};
 use ingest::chunk::{ChunkerSpec, TokenSizer};
+use ingest::formats::read;
 use ingest::pipeline::{IngestOptions, Progress, ingest};
-use ingest::source::DocumentSource;
+use ingest::source::{DocumentSource, Skipped};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EvalError;
@@ -37,6 +38,32 @@ pub struct IndexingRecord {
     pub skipped: usize,
     /// Wall time.
     pub seconds: f64,
+}
+
+/// A digest of the documents a source gives: what readers made of the files,
+/// not the files' bytes, so that a changed reader never meets an index that
+/// was built with another.
+///
+/// Metadata is left out. It holds the files' times, which say nothing about the
+/// text, and no evaluation filters by it.
+pub(crate) fn corpus_digest(source: &mut dyn DocumentSource) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    while let Some(next) = source.next() {
+        let Ok(document) = next.and_then(|item| {
+            read(&item).map_err(|reason| Skipped { origin: item.origin.clone(), reason })
+        }) else {
+            continue;
+        };
+        part(document.id.as_str());
+        part(&document.title);
+        part(&document.text);
+        part(&format!("{:?}", document.blocks));
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 /// Indexes everything `source` gives into a new index in `dir`.

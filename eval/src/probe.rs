@@ -116,8 +116,10 @@ fn probe_analyser(documents: &[Document], hasher: &mut blake3::Hasher) -> Result
         fingerprint: encoder.fingerprint().to_owned(),
         dim: encoder.dim(),
     };
-    let index =
-        Index::create(&folder.path().join("index"), Manifest::new(identity, "whole"), None)?;
+    let manifest = Manifest::new(identity, "whole");
+    // The options that indexes are created with: fields, stemmer, graphs.
+    hasher.update(format!("{manifest:?}").as_bytes());
+    let index = Index::create(&folder.path().join("index"), manifest, None)?;
     let mut writer = index.writer(WriterOptions::default())?;
     for document in documents {
         let chunk = Chunk::plain(Span::new(0, document.text.len()));

@@ -232,3 +232,80 @@ impl TopicLegs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::{Measure, Metric};
+
+    /// One topic; lexical ranks chunks 0, 1, 2 and dense 2, 0. Chunks 0 and 1
+    /// are of document a, chunk 2 of b, of which c is an exact duplicate.
+    fn set(truth: Truth) -> GridSet {
+        let id = |name: &str| DocumentId::new(name).unwrap();
+        let leg = |ords: &[u32]| RankedList::from_ranking(ords.iter().copied().map(ChunkOrd));
+        let place = |documents: &[&str], start, end| Place {
+            documents: documents.iter().map(|name| id(name)).collect(),
+            span: Span::new(start, end),
+        };
+        GridSet {
+            name: "set".to_owned(),
+            topics: vec![TopicLegs {
+                id: "1".to_owned(),
+                lexical: leg(&[0, 1, 2]),
+                dense: leg(&[2, 0]),
+            }],
+            chunks: HashMap::from([
+                (ChunkOrd(0), place(&["a"], 0, 10)),
+                (ChunkOrd(1), place(&["a"], 10, 20)),
+                (ChunkOrd(2), place(&["b", "c"], 0, 10)),
+            ]),
+            truth,
+        }
+    }
+
+    fn reciprocal_rank(set: &GridSet, strategy: Strategy, depth: usize) -> f64 {
+        set.score(strategy, depth, &[Measure::at(Metric::ReciprocalRank, 10).into()])[0].mean
+    }
+
+    #[test]
+    fn documents_are_folded_and_duplicates_stand_behind_their_original() {
+        let mut qrels = Qrels::default();
+        qrels.insert("1", DocumentId::new("c").unwrap(), 1);
+        let set = set(Truth::Documents(qrels));
+        // Lexical: a (twice), b, c. Dense: b, c, a.
+        assert_eq!(reciprocal_rank(&set, Strategy::Lexical, 3), 1.0 / 3.0);
+        assert_eq!(reciprocal_rank(&set, Strategy::Dense, 3), 1.0 / 2.0);
+        // Two candidates of the lexical leg are both of a.
+        assert_eq!(reciprocal_rank(&set, Strategy::Lexical, 2), 0.0);
+    }
+
+    #[test]
+    fn passages_are_judged_by_their_bytes_and_legs_are_cut_before_they_are_fused() {
+        let question = ResolvedQuestion {
+            id: "1".to_owned(),
+            text: "?".to_owned(),
+            kind: corpora::QuestionKind::Fact,
+            evidence: vec![crate::questions::EvidencePassage {
+                document: DocumentId::new("a").unwrap(),
+                span: Span::new(12, 15),
+            }],
+        };
+        let set = set(Truth::Passages(vec![question]));
+        let fused = Strategy::Hybrid { fusion: "rrf:60".parse().unwrap() };
+        // Chunk 1 overlaps the evidence; fused it is behind 0 and 2.
+        assert_eq!(reciprocal_rank(&set, Strategy::Lexical, 3), 1.0 / 2.0);
+        assert_eq!(reciprocal_rank(&set, fused, 3), 1.0 / 3.0);
+        assert_eq!(reciprocal_rank(&set, fused, 1), 0.0);
+    }
+
+    #[test]
+    fn of_equal_cells_the_first_and_shallowest_is_chosen() {
+        let mut qrels = Qrels::default();
+        qrels.insert("1", DocumentId::new("b").unwrap(), 1);
+        let grid = crate::grid::measure_grid(&[set(Truth::Documents(qrels))]).unwrap();
+        let best = grid.cells.iter().map(|cell| cell.average).fold(0.0, f64::max);
+        let first = grid.cells.iter().position(|cell| cell.average == best);
+        assert_eq!((grid.cells.len(), Some(grid.best)), (36, first));
+        assert_eq!((grid.chosen().depth, grid.depth_steps.len()), (100, 0));
+    }
+}

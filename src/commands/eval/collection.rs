@@ -21,8 +21,8 @@ Examples:
   trovato eval collection beir/scifact --split train --fusion rrf:60 --run-out rrf.run
 
 The folder holds corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv. The index is kept below
-TROVATO_HOME/eval and used again as long as corpus, chunker, encoder and what they compute
-stay the same. Topics are searched one at a time and without a deadline. A topic without
+TROVATO_HOME/eval (which may be deleted) and used again as long as corpus, chunker, encoder
+and what they compute stay the same. Topics are searched one at a time and without a deadline. A topic without
 results counts 0; intervals are 95 % bootstrap intervals over topics.";
 
 #[derive(Debug, Args)]
