@@ -37,22 +37,32 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// Every metric with its name and its other names, as [`Measure`] reads
-    /// them; case does not matter.
-    const NAMES: [(Self, &'static [&'static str]); 6] = [
-        (Self::Ndcg, &["nDCG"]),
-        (Self::Recall, &["R", "Recall"]),
-        (Self::Precision, &["P", "Precision"]),
-        (Self::Success, &["Success", "Hit"]),
-        (Self::ReciprocalRank, &["RR", "MRR"]),
-        (Self::AveragePrecision, &["AP", "MAP"]),
+    const ALL: [Self; 6] = [
+        Self::Ndcg,
+        Self::Recall,
+        Self::Precision,
+        Self::Success,
+        Self::ReciprocalRank,
+        Self::AveragePrecision,
     ];
 
+    /// Its name, then the other names that [`Measure`] reads; case does not
+    /// matter.
+    fn names(self) -> [&'static str; 2] {
+        match self {
+            Self::Ndcg => ["nDCG", "nDCG"],
+            Self::Recall => ["R", "Recall"],
+            Self::Precision => ["P", "Precision"],
+            Self::Success => ["Success", "Hit"],
+            Self::ReciprocalRank => ["RR", "MRR"],
+            Self::AveragePrecision => ["AP", "MAP"],
+        }
+    }
+
     fn named(name: &str) -> Option<Self> {
-        Self::NAMES
-            .iter()
-            .find(|(_, names)| names.iter().any(|known| known.eq_ignore_ascii_case(name)))
-            .map(|(metric, _)| *metric)
+        let is_named =
+            |metric: &Self| metric.names().iter().any(|known| known.eq_ignore_ascii_case(name));
+        Self::ALL.into_iter().find(is_named)
     }
 
     /// Whether the measure means anything over the whole ranking. Recall of a
@@ -64,11 +74,8 @@ impl Metric {
 
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = Self::NAMES
-            .iter()
-            .find(|(metric, _)| metric == self)
-            .map_or(&[][..], |(_, names)| names);
-        f.write_str(names.first().unwrap_or(&"?"))
+        let [name, _] = self.names();
+        f.write_str(name)
     }
 }
 
@@ -125,15 +132,15 @@ impl Measure {
     /// document is relevant: there is nothing to find, and trec_eval counts
     /// such a topic as 0.
     pub fn score(&self, ranking: &[&DocumentId], judgments: &Judgments) -> f64 {
-        let depth = self.cutoff().unwrap_or(usize::MAX);
-        let grades = ranking.iter().take(depth).map(|id| judgments.get(*id).copied().unwrap_or(0));
-        if self.metric == Metric::Ndcg {
-            return gain::ndcg(grades, judgments.values().copied(), depth);
-        }
-        let found: Vec<usize> =
-            grades.map(|grade| usize::from(grade >= self.relevant_from)).collect();
-        let n_relevant = judgments.values().filter(|grade| **grade >= self.relevant_from).count();
-        self.binary(&found, n_relevant, depth)
+        let grades = ranking.iter().map(|id| judgments.get(*id).copied().unwrap_or(0));
+        let gains: Vec<i32> = grades.take(self.depth()).collect();
+        let is_relevant = |grade: &i32| *grade >= self.relevant_from;
+        self.value(&Ranking {
+            found: gains.iter().map(|grade| usize::from(is_relevant(grade))).collect(),
+            n_relevant: judgments.values().filter(|grade| is_relevant(grade)).count(),
+            gains,
+            all_gains: judgments.values().copied().collect(),
+        })
     }
 
     /// Scores a ranking whose entries may find several relevant units at once,
@@ -148,24 +155,42 @@ impl Measure {
     /// A value in `[0, 1]`. nDCG takes the number of units as gain, against an
     /// ideal that finds one unit a rank; a ranking that does better gets 1.
     pub fn score_units(&self, found: &[usize], n_relevant: usize) -> f64 {
-        let depth = self.cutoff().unwrap_or(usize::MAX);
-        let found = &found[..found.len().min(depth)];
-        if self.metric == Metric::Ndcg {
-            let gains = found.iter().map(|units| *units as i32);
-            return gain::ndcg(gains, (0..n_relevant).map(|_| 1), depth).min(1.0);
-        }
-        self.binary(found, n_relevant, depth)
+        let found = &found[..found.len().min(self.depth())];
+        self.value(&Ranking {
+            found: found.to_vec(),
+            n_relevant,
+            gains: found.iter().map(|units| *units as i32).collect(),
+            all_gains: vec![1; n_relevant],
+        })
     }
 
-    fn binary(&self, found: &[usize], n_relevant: usize, depth: usize) -> f64 {
+    fn depth(&self) -> usize {
+        self.cutoff().unwrap_or(usize::MAX)
+    }
+
+    fn value(&self, ranking: &Ranking) -> f64 {
+        let Ranking { found, n_relevant, gains, all_gains } = ranking;
         match self.metric {
-            Metric::Recall => binary::recall(found, n_relevant),
-            Metric::Precision => binary::precision(found, depth),
+            Metric::Ndcg => gain::ndcg(gains, all_gains, self.depth()).min(1.0),
+            Metric::Recall => binary::recall(found, *n_relevant),
+            Metric::Precision => binary::precision(found, self.depth()),
             Metric::Success => binary::success(found),
             Metric::ReciprocalRank => binary::reciprocal_rank(found),
-            Metric::AveragePrecision | Metric::Ndcg => binary::average_precision(found, n_relevant),
+            Metric::AveragePrecision => binary::average_precision(found, *n_relevant),
         }
     }
+}
+
+/// A ranking as measures see it, cut at the measure's depth.
+struct Ranking {
+    /// By rank, how many relevant units it is the first to find.
+    found: Vec<usize>,
+    /// How many relevant units there are.
+    n_relevant: usize,
+    /// By rank, the gain.
+    gains: Vec<i32>,
+    /// Every gain there is to be had, in any order.
+    all_gains: Vec<i32>,
 }
 
 impl fmt::Display for Measure {
