@@ -44,7 +44,8 @@ fn render(
     }
     writeln!(
         page,
-        "\n## The grid\n\nFixed in `eval/src/grid/mod.rs` before anything was measured: reciprocal rank fusion with k \
+        "\n## The grid\n\nFixed in `eval/src/grid/mod.rs` before any of its cells was computed (its family, score fusion at weight .5, \
+         was the default before that, from published results on SciFact): reciprocal rank fusion with k \
          (1-based ranks), min-max and distribution-based score fusion with the dense leg's weight, each over the first \
          100 and 200 candidates of both legs. Each topic's legs are searched once, vectors by exact scan, and fused offline with the engine's \
          functions. The cell with the best average nDCG@10 over the tuning sets (of equal cells the first) gives the \
@@ -68,7 +69,8 @@ fn render(
     writeln!(page, "\n## Reported\n")?;
     writeln!(
         page,
-        "Means over topics with 95 % bootstrap intervals (percentile, 10,000 resamples, seed 42). The last column is \
+        "Not untouched: the test splits were scored several times while the parts were built, and Cranfield was used \
+         to weigh the lexical fields, so its rows are no held-out result.\n\nMeans over topics with 95 % bootstrap intervals (percentile, 10,000 resamples, seed 42). The last column is \
          the chosen fusion's nDCG@10 minus the row's, on the same topics, with its interval and the two-sided p-value \
          of a randomisation test.\n"
     )?;
@@ -106,7 +108,7 @@ fn render_choice(page: &mut String, grid: &Grid, tuning: &[GridSet]) -> std::fmt
             page,
             "\nA deeper cut costs every query, so a smaller depth is kept unless the best cell is better than it, \
              paired by topic, with an interval above 0 on at least one tuning set. (This step was added when the grid \
-             had been seen; it changes the depth only.)\n"
+             and the tables below had been seen; it changes the depth only.)\n"
         )?;
         for step in &grid.depth_steps {
             let name = tuning.get(step.set).map_or("", |set| &set.name);
