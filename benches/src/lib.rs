@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use corpora::rust_docs::{self, CorpusFile, Profile};
 use engine::{Encoder, EncoderIdentity, Index, Manifest, WriterOptions};
-use eval::{LoadedEncoder, corpus_source, load_encoder};
-use ingest::chunk::{Chunker, ChunkerSpec, EncoderSizer, TokenSizer};
+use eval::{corpus_source, load_encoder};
+use ingest::chunk::Chunker;
 use ingest::pipeline::{IngestOptions, Silent};
 use ingest::report::IngestReport;
 
@@ -34,22 +34,14 @@ impl Parts {
     pub fn load() -> Result<Self, Failure> {
         let name = std::env::var("TROVATO_BENCH_ENCODER");
         let name = name.as_deref().unwrap_or(models::DEFAULT_MODEL);
-        let LoadedEncoder { encoder, tokenizer_path, passage_prefix } =
-            load_encoder(name, &models::Silent)?;
-        let max_tokens = encoder.max_tokens();
-        let sizer: Arc<dyn TokenSizer> =
-            Arc::new(EncoderSizer::from_file(&tokenizer_path, max_tokens, &passage_prefix)?);
-        Ok(Self { encoder, chunker: ChunkerSpec::default_for(max_tokens).build(&sizer) })
+        let loaded = load_encoder(name, &models::Silent)?;
+        let chunker = loaded.default_chunker().build(&loaded.sizer()?);
+        Ok(Self { encoder: loaded.encoder, chunker })
     }
 
     /// A manifest for an index of these parts.
     pub fn manifest(&self) -> Manifest {
-        let identity = EncoderIdentity {
-            name: self.encoder.name().to_owned(),
-            fingerprint: self.encoder.fingerprint().to_owned(),
-            dim: self.encoder.dim(),
-        };
-        Manifest::new(identity, self.chunker.spec())
+        Manifest::new(EncoderIdentity::of(self.encoder.as_ref()), self.chunker.spec())
     }
 
     /// Indexes `files` into `dir` with `encoder`, which must have the parts'

@@ -16,14 +16,9 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let encoder: Arc<dyn Encoder> = Arc::new(HashEncoder::new(64, 256));
-//! let identity = EncoderIdentity {
-//!     name: encoder.name().to_owned(),
-//!     fingerprint: encoder.fingerprint().to_owned(),
-//!     dim: encoder.dim(),
-//! };
 //! let dir = tempfile::tempdir()?;
 //! let index =
-//!     Index::create(dir.path(), Manifest::new(identity, "whole"), Some(Arc::clone(&encoder)))?;
+//!     Index::create(dir.path(), Manifest::new(EncoderIdentity::of(encoder.as_ref()), "whole"), Some(Arc::clone(&encoder)))?;
 //!
 //! let text = "A reference borrows a value without owning it.";
 //! let document = Document {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine::{EncodeError, Encoder, EncoderSpec, OnnxEncoder, Pooling, Precision};
+use ingest::chunk::{ChunkerSpec, EncoderSizer, TokenSizer, TokenizerError};
 use models::{GraphOutput, ModelError, Progress, ResolvedModel};
 
 /// An encoder with what the engine does not need but a chunker does.
@@ -13,10 +14,27 @@ use models::{GraphOutput, ModelError, Progress, ResolvedModel};
 pub struct LoadedEncoder {
     /// One single-thread session per core.
     pub encoder: Arc<dyn Encoder>,
-    /// The model's `tokenizer.json`, for chunk sizes in its tokens.
-    pub tokenizer_path: PathBuf,
-    /// What it puts before passages; a chunker leaves room for it.
-    pub passage_prefix: String,
+    tokenizer_path: PathBuf,
+    passage_prefix: String,
+}
+
+impl LoadedEncoder {
+    /// Measures chunks in the model's own tokens, with room left for what the
+    /// model puts before passages.
+    ///
+    /// # Errors
+    /// [`TokenizerError`] when the model's `tokenizer.json` cannot be used.
+    pub fn sizer(&self) -> Result<Arc<dyn TokenSizer>, TokenizerError> {
+        let max_tokens = self.encoder.max_tokens();
+        let sizer =
+            EncoderSizer::from_file(&self.tokenizer_path, max_tokens, &self.passage_prefix)?;
+        Ok(Arc::new(sizer))
+    }
+
+    /// What documents are cut with unless something else is asked for.
+    pub fn default_chunker(&self) -> ChunkerSpec {
+        ChunkerSpec::default_for(self.encoder.max_tokens())
+    }
 }
 
 impl std::fmt::Debug for LoadedEncoder {

@@ -79,13 +79,11 @@ pub fn build_index(
 ) -> Result<IndexingRecord, EvalError> {
     let chunker = recipe.chunker.build(&recipe.sizer);
     let encoder = &recipe.encoder;
-    let identity = EncoderIdentity {
-        name: encoder.name().to_owned(),
-        fingerprint: encoder.fingerprint().to_owned(),
-        dim: encoder.dim(),
-    };
-    let index =
-        Index::create(dir, Manifest::new(identity, chunker.spec()), Some(Arc::clone(encoder)))?;
+    let index = Index::create(
+        dir,
+        Manifest::new(EncoderIdentity::of(encoder.as_ref()), chunker.spec()),
+        Some(Arc::clone(encoder)),
+    )?;
     let mut source = source;
     let mut writer = index.writer(WriterOptions::default())?;
     let report = ingest(

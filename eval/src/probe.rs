@@ -111,12 +111,7 @@ fn probe_encoder(
 fn probe_analyser(documents: &[Document], hasher: &mut blake3::Hasher) -> Result<(), EvalError> {
     let folder = tempfile::tempdir().map_err(EvalError::io(&std::env::temp_dir()))?;
     let encoder = HashEncoder::new(8, 64);
-    let identity = EncoderIdentity {
-        name: encoder.name().to_owned(),
-        fingerprint: encoder.fingerprint().to_owned(),
-        dim: encoder.dim(),
-    };
-    let manifest = Manifest::new(identity, "whole");
+    let manifest = Manifest::new(EncoderIdentity::of(&encoder), "whole");
     // The options that indexes are created with: fields, stemmer, graphs.
     hasher.update(format!("{manifest:?}").as_bytes());
     let index = Index::create(&folder.path().join("index"), manifest, None)?;

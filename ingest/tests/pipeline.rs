@@ -79,12 +79,7 @@ impl Bench {
     fn with_chunker(spec: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let encoder = TestEncoder::default();
-        let identity = EncoderIdentity {
-            name: encoder.name().to_owned(),
-            fingerprint: encoder.fingerprint().to_owned(),
-            dim: DIM,
-        };
-        let manifest = Manifest::new(identity, spec);
+        let manifest = Manifest::new(EncoderIdentity::of(&encoder), spec);
         let index = Index::create(&folder.path().join("index"), manifest, None).unwrap();
         Self { folder, index, encoder, chunker: chunker(spec), options: options(2) }
     }

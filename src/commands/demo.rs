@@ -15,7 +15,6 @@ use engine::{
     Verify, WriterOptions,
 };
 use eval::{LoadedEncoder, QuestionScoreReport, corpus_source, evaluate_questions, load_encoder};
-use ingest::chunk::{ChunkerSpec, EncoderSizer, TokenSizer};
 use ingest::pipeline::{IngestOptions, ingest};
 use ingest::report::IngestReport;
 use serde::Serialize;
@@ -192,17 +191,9 @@ fn index(
     listing: &Listing,
     loaded: LoadedEncoder,
 ) -> anyhow::Result<(Index, IngestReport)> {
-    let LoadedEncoder { encoder, tokenizer_path, passage_prefix } = loaded;
-    let max_tokens = encoder.max_tokens();
-    let sizer: Arc<dyn TokenSizer> =
-        Arc::new(EncoderSizer::from_file(&tokenizer_path, max_tokens, &passage_prefix)?);
-    let chunker = ChunkerSpec::default_for(max_tokens).build(&sizer);
-    let identity = EncoderIdentity {
-        name: encoder.name().to_owned(),
-        fingerprint: encoder.fingerprint().to_owned(),
-        dim: encoder.dim(),
-    };
-    let manifest = Manifest::new(identity, chunker.spec());
+    let chunker = loaded.default_chunker().build(&loaded.sizer()?);
+    let encoder = loaded.encoder;
+    let manifest = Manifest::new(EncoderIdentity::of(encoder.as_ref()), chunker.spec());
     let usable = Manifest::read(dir).is_ok_and(|found| found == manifest);
     let options = OpenOptions { encoder: Some(Arc::clone(&encoder)), verify: Verify::Auto };
     let opened = usable.then(|| Index::open(dir, options).ok()).flatten();

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use engine::{EncoderIdentity, Index, IndexError, Manifest, OpenOptions, Verify, WriterOptions};
-use eval::{LoadedEncoder, load_encoder};
-use ingest::chunk::{Chunker, ChunkerSpec, EncoderSizer, TokenSizer, TokenizerChoice};
+use eval::load_encoder;
+use ingest::chunk::{Chunker, ChunkerSpec, TokenizerChoice};
 use ingest::pipeline::{self, Consent, IngestOptions, Prune, PruneRequest};
 use ingest::report::{IngestReport, PruneOutcome};
 use ingest::source::{self, FormatChoice};
@@ -180,7 +180,7 @@ impl Target {
                 manifest.chunker
             );
         }
-        let chunker = given.build(&sizer(&loaded)?);
+        let chunker = given.build(&loaded.sizer()?);
         let encoder = loaded.encoder;
         let options = OpenOptions { encoder: Some(Arc::clone(&encoder)), verify: Verify::Auto };
         Ok(Self { index: Index::open(&args.index, options)?, chunker, encoder })
@@ -189,16 +189,10 @@ impl Target {
     fn create(args: &IngestArgs) -> anyhow::Result<Self> {
         let name = args.encoder.as_deref().unwrap_or(models::DEFAULT_MODEL);
         let loaded = load_encoder(name, &FetchBar::default())?;
-        let max_tokens = loaded.encoder.max_tokens();
-        let chunker = with_tokenizer(args, || Ok(ChunkerSpec::default_for(max_tokens)))?
-            .build(&sizer(&loaded)?);
+        let chunker =
+            with_tokenizer(args, || Ok(loaded.default_chunker()))?.build(&loaded.sizer()?);
         let encoder = loaded.encoder;
-        let identity = EncoderIdentity {
-            name: encoder.name().to_owned(),
-            fingerprint: encoder.fingerprint().to_owned(),
-            dim: encoder.dim(),
-        };
-        let manifest = Manifest::new(identity, chunker.spec());
+        let manifest = Manifest::new(EncoderIdentity::of(encoder.as_ref()), chunker.spec());
         let index = Index::create(&args.index, manifest, Some(Arc::clone(&encoder)))?;
         Ok(Self { index, chunker, encoder })
     }
@@ -217,11 +211,6 @@ fn with_tokenizer(
         Some(name) => spec.with_tokenizer(name.into()),
         None => spec,
     })
-}
-
-fn sizer(loaded: &LoadedEncoder) -> anyhow::Result<Arc<dyn TokenSizer>> {
-    let LoadedEncoder { encoder, tokenizer_path, passage_prefix } = loaded;
-    Ok(Arc::new(EncoderSizer::from_file(tokenizer_path, encoder.max_tokens(), passage_prefix)?))
 }
 
 /// Whether both names are of cards, and of different ones: that can be told

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::IndexError;
 use super::files;
 use crate::dense::GraphParams;
+use crate::encoder::Encoder;
 use crate::error::SegmentError;
 use crate::lexical::LexicalOptions;
 
@@ -26,6 +27,17 @@ pub struct EncoderIdentity {
     pub fingerprint: String,
     /// Components of a vector.
     pub dim: usize,
+}
+
+impl EncoderIdentity {
+    /// The identity of an encoder at hand.
+    pub fn of(encoder: &dyn Encoder) -> Self {
+        Self {
+            name: encoder.name().to_owned(),
+            fingerprint: encoder.fingerprint().to_owned(),
+            dim: encoder.dim(),
+        }
+    }
 }
 
 /// What cannot change during an index's life.

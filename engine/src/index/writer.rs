@@ -284,13 +284,7 @@ impl IndexWriter {
         self.commit()?;
         self.lexical.merge()?;
         fail_point!("merge-lexical-done");
-        let live = Generation::load(
-            &self.dir,
-            &self.manifest,
-            &self.lexical_index,
-            &mut OpenSegments::default(),
-            Checksums::Skip,
-        )?;
+        let live = self.last_commit()?;
         let mut ords = Vec::with_capacity(live.alive.len());
         let mut values = Vec::with_capacity(live.alive.len() * self.manifest.encoder.dim);
         for (ord, row) in live.vectors.rows().filter(|(ord, _)| live.alive.contains(*ord)) {
@@ -313,21 +307,23 @@ impl IndexWriter {
     /// Whether [`IndexWriter::merge`] would pay: more than eight segments on a
     /// side (each costs every query a search of its own), a fifth of the
     /// vectors dead, or enough vectors without a graph.
-    pub fn should_merge(&mut self) -> bool {
+    ///
+    /// # Errors
+    /// [`IndexError`] when the last commit cannot be opened.
+    pub fn should_merge(&mut self) -> Result<bool, IndexError> {
         const MAX_SEGMENTS: usize = 8;
-        let Ok(live) = Generation::load(
-            &self.dir,
-            &self.manifest,
-            &self.lexical_index,
-            &mut OpenSegments::default(),
-            Checksums::Skip,
-        ) else {
-            return false;
-        };
+        let live = self.last_commit()?;
         let (rows, without_graph) = live.vectors.row_counts();
         let dead = rows.saturating_sub(live.alive.len());
-        let many = live.record().vectors.len().max(self.lexical.segment_count().unwrap_or(0));
-        many > MAX_SEGMENTS || dead * 5 > rows || without_graph >= self.manifest.graph.min_rows
+        let many = live.record().vectors.len().max(self.lexical.segment_count()?);
+        let flat = without_graph >= self.manifest.graph.min_rows;
+        Ok(many > MAX_SEGMENTS || dead * 5 > rows || flat)
+    }
+
+    /// The last commit, its files opened anew and closed with the view.
+    fn last_commit(&self) -> Result<Generation, IndexError> {
+        let (dir, segments) = (&self.dir, &mut OpenSegments::default());
+        Generation::load(dir, &self.manifest, &self.lexical_index, segments, Checksums::Skip)
     }
 
     fn check(

@@ -87,11 +87,11 @@ impl Searcher {
         plan: &SearchPlan,
         query: &LexicalQuery,
         legs: &Legs,
-        selection: &Selection,
+        selection: Selection,
     ) -> Result<Vec<Hit>, SearchError> {
         selection
             .selected
-            .iter()
+            .into_iter()
             .map(|hit| {
                 let explanation = match request.detail {
                     Detail::Plain => None,
@@ -102,22 +102,22 @@ impl Searcher {
             .collect()
     }
 
-    fn hit(&self, hit: &Selected, query: &LexicalQuery, explanation: Option<Explanation>) -> Hit {
+    fn hit(&self, hit: Selected, query: &LexicalQuery, explanation: Option<Explanation>) -> Hit {
         let shift = |span: Span| {
             Span::new((hit.span.start + span.start) as usize, (hit.span.start + span.end) as usize)
         };
         Hit {
-            document: hit.document.clone(),
+            highlights: query.highlights(&hit.text).into_iter().map(shift).collect(),
+            duplicates: self.generation.texts.duplicates_of(&hit.document).to_vec(),
+            document: hit.document,
             chunk: hit.entry.ord,
             span: hit.span,
-            title: hit.title.clone(),
-            headings: hit.headings.clone(),
+            title: hit.title,
+            headings: hit.headings,
             score: hit.entry.score,
-            highlights: query.highlights(&hit.text).into_iter().map(shift).collect(),
-            text: hit.text.clone(),
-            fields: hit.fields.iter().cloned().collect(),
-            duplicates: self.generation.texts.duplicates_of(&hit.document).to_vec(),
-            similar: hit.similar.clone(),
+            text: hit.text,
+            fields: hit.fields.into_iter().collect(),
+            similar: hit.similar,
             explanation,
         }
     }

@@ -172,3 +172,120 @@ impl Searcher {
             .ok_or(SearchError::Encode(EncodeError::Shape { values, dim }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::Signature;
+    use crate::document::{Chunk, Document, DocumentId, Span};
+    use crate::encoder::{Embeddings, Encoder, HashEncoder};
+    use crate::index::{EncoderIdentity, Index, Manifest, WriterOptions};
+    use crate::lexical::QueryOptions;
+    use crate::search::request::SearchRequest;
+
+    const WORDS: [&str; 7] =
+        ["borrow", "checker", "lifetime", "owner", "thread", "closure", "macro"];
+
+    /// Encodes passages and fails on queries.
+    struct Failing(HashEncoder);
+
+    impl Encoder for Failing {
+        fn name(&self) -> &str {
+            self.0.name()
+        }
+        fn fingerprint(&self) -> &str {
+            self.0.fingerprint()
+        }
+        fn dim(&self) -> usize {
+            self.0.dim()
+        }
+        fn max_tokens(&self) -> usize {
+            self.0.max_tokens()
+        }
+        fn encode(&self, texts: &[&str], role: TextRole) -> Result<Embeddings, EncodeError> {
+            match role {
+                TextRole::Passage => self.0.encode(texts, role),
+                TextRole::Query => Err(EncodeError::Shape { values: 0, dim: self.dim() }),
+            }
+        }
+    }
+
+    fn index(dir: &Path, encoder: &Arc<dyn Encoder>) -> Index {
+        let manifest = Manifest::new(EncoderIdentity::of(encoder.as_ref()), "whole");
+        let index = Index::create(dir, manifest, Some(Arc::clone(encoder))).unwrap();
+        let mut writer = index.writer(WriterOptions::default()).unwrap();
+        for at in 0..60_usize {
+            let text = format!("{} {} {at}", WORDS[at % 7], WORDS[at / 7 % 7]);
+            let vectors = encoder.encode(&[text.as_str()], TextRole::Passage).unwrap();
+            let chunk = Chunk::plain(Span::new(0, text.len()));
+            let document = Document {
+                id: DocumentId::new(format!("d{at}")).unwrap(),
+                title: String::new(),
+                text,
+                blocks: Vec::new(),
+                fields: BTreeMap::new(),
+            };
+            let signature = Signature([at as u8; 32]);
+            writer.upsert(&document, signature, &[chunk], &vectors).unwrap();
+        }
+        writer.commit().unwrap();
+        index.refresh().unwrap();
+        index
+    }
+
+    /// The legs of `text`, scheduled in one way whatever the index's size.
+    fn legs(searcher: &Searcher, text: &str, schedule: Schedule) -> Legs {
+        let strategy = Strategy::DEFAULT;
+        let request = SearchRequest { strategy, ..SearchRequest::new(text) };
+        let plan = SearchPlan { schedule, ..SearchPlan::resolve(&request, 60).unwrap() };
+        let query = LexicalQuery::parse(text, QueryOptions::default(), searcher.language);
+        let alive = &searcher.generation.alive;
+        searcher.run_legs(&plan, request.vectors, &query, alive, Instant::now()).unwrap()
+    }
+
+    #[test]
+    fn legs_in_parallel_find_what_they_find_in_turn() {
+        let folder = tempfile::tempdir().unwrap();
+        let encoder: Arc<dyn Encoder> = Arc::new(HashEncoder::new(32, 64));
+        let index = index(folder.path(), &encoder);
+        let searcher = index.searcher();
+        // More callers than cores: every one of them waits for the pool.
+        std::thread::scope(|scope| {
+            for caller in 0..8 {
+                let searcher = &searcher;
+                scope.spawn(move || {
+                    for at in 0..20 {
+                        let text =
+                            format!("{} {}", WORDS[(at + caller) % 7], WORDS[at * caller % 7]);
+                        let turn = legs(searcher, &text, Schedule::Sequential);
+                        let parallel = legs(searcher, &text, Schedule::Parallel);
+                        assert!(!turn.lexical.entries().is_empty(), "{text}");
+                        assert!(!turn.dense.entries().is_empty(), "{text}");
+                        assert_eq!(turn.lexical, parallel.lexical, "{text}");
+                        assert_eq!(turn.dense, parallel.dense, "{text}");
+                        assert_eq!(turn.vector, parallel.vector, "{text}");
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn a_failing_encoder_leaves_the_words_in_either_schedule() {
+        let folder = tempfile::tempdir().unwrap();
+        let encoder: Arc<dyn Encoder> = Arc::new(Failing(HashEncoder::new(32, 64)));
+        let index = index(folder.path(), &encoder);
+        let searcher = index.searcher();
+        for schedule in [Schedule::Sequential, Schedule::Parallel] {
+            let legs = legs(&searcher, "borrow checker", schedule);
+            assert!(!legs.lexical.entries().is_empty());
+            assert!(legs.dense.entries().is_empty());
+            assert_eq!(legs.degraded.len(), 1, "{:?}", legs.degraded);
+            assert_eq!(legs.degraded[0].stage, Stage::Encode);
+        }
+    }
+}

@@ -95,7 +95,6 @@ impl Searcher {
         timings.fusion = clock.lap();
 
         let selection = self.select(&plan, request.near_duplicates, &ranking)?;
-        let hits = self.hits(request, &plan, &query, &legs, &selection)?;
         let why_not = match &request.why_not {
             Some(id) => {
                 let trace = Trace {
@@ -110,6 +109,7 @@ impl Searcher {
             }
             None => None,
         };
+        let hits = self.hits(request, &plan, &query, &legs, selection)?;
         timings.fetch = clock.lap();
         timings.total = started.elapsed().as_secs_f64() * 1e3;
         Ok(SearchOutcome {

@@ -18,13 +18,7 @@ pub(crate) fn encoder() -> Arc<dyn Encoder> {
 
 /// The manifest that goes with [`encoder`].
 pub(crate) fn manifest() -> Manifest {
-    let encoder = encoder();
-    let identity = EncoderIdentity {
-        name: encoder.name().to_owned(),
-        fingerprint: encoder.fingerprint().to_owned(),
-        dim: encoder.dim(),
-    };
-    Manifest::new(identity, "paragraphs")
+    Manifest::new(EncoderIdentity::of(encoder().as_ref()), "paragraphs")
 }
 
 /// A fresh index with the test encoder.

@@ -216,7 +216,7 @@ impl<'w, 'r> Writer<'w, 'r> {
         if self.uncommitted > 0 {
             self.commit()?;
         }
-        if self.run.options.merge == Merge::WhereItPays && self.index.should_merge() {
+        if self.run.options.merge == Merge::WhereItPays && self.index.should_merge()? {
             self.run.progress.report(Event::Merging);
             self.run.clocks.merge.time(|| self.index.merge())?;
         }

@@ -34,12 +34,7 @@ pub(crate) const TEXTS: [(&str, &str, &str); 5] = [
 
 /// Builds an index of [`TEXTS`] in `dir`.
 pub(crate) fn build_index(dir: &Path, encoder: Arc<dyn Encoder>) -> Arc<Index> {
-    let identity = EncoderIdentity {
-        name: encoder.name().to_owned(),
-        fingerprint: encoder.fingerprint().to_owned(),
-        dim: encoder.dim(),
-    };
-    let manifest = Manifest::new(identity, "whole");
+    let manifest = Manifest::new(EncoderIdentity::of(encoder.as_ref()), "whole");
     let index = Index::create(dir, manifest, Some(encoder)).unwrap();
     let documents: Vec<_> =
         TEXTS.iter().map(|(id, title, body)| document(id, title, body)).collect();

@@ -1,11 +1,9 @@
 //! `--encoder` and `--chunker`, and the cache of evaluation indexes.
 
-use std::sync::Arc;
-
 use clap::Args;
-use eval::{EvalProgress, IndexCache, LoadedEncoder, Recipe, Reuse, load_encoder};
+use eval::{EvalProgress, IndexCache, Recipe, Reuse, load_encoder};
 use indicatif::ProgressBar;
-use ingest::chunk::{ChunkerSpec, EncoderSizer};
+use ingest::chunk::ChunkerSpec;
 use ingest::pipeline::Progress;
 
 use crate::progress::{FetchBar, IngestBars, count_bar};
@@ -35,12 +33,9 @@ impl RecipeArgs {
     /// # Arguments
     /// * `chunker` - `None` for the default of the encoder.
     pub(super) fn load(&self, chunker: Option<ChunkerSpec>) -> anyhow::Result<Recipe> {
-        let LoadedEncoder { encoder, tokenizer_path, passage_prefix } =
-            load_encoder(&self.encoder, &FetchBar::default())?;
-        let chunker = chunker.unwrap_or_else(|| ChunkerSpec::default_for(encoder.max_tokens()));
-        let sizer =
-            EncoderSizer::from_file(&tokenizer_path, encoder.max_tokens(), &passage_prefix)?;
-        Ok(Recipe { chunker, encoder, sizer: Arc::new(sizer) })
+        let loaded = load_encoder(&self.encoder, &FetchBar::default())?;
+        let chunker = chunker.unwrap_or_else(|| loaded.default_chunker());
+        Ok(Recipe { chunker, sizer: loaded.sizer()?, encoder: loaded.encoder })
     }
 
     /// Whether an index of an earlier run may be used.
