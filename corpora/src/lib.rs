@@ -14,6 +14,7 @@
 mod beir;
 mod error;
 mod escape;
+mod judgment;
 mod qrels;
 mod question;
 mod quote;
@@ -23,6 +24,10 @@ mod topics;
 pub use beir::BeirCollection;
 pub use error::CollectionError;
 pub use escape::{escape_id, unescape_id};
+pub use judgment::{
+    JudgedDocument, JudgedSpan, JudgmentError, MAX_GRADE, RelevantQuote, parse_judgments,
+    rust_docs_judgments, text_digest,
+};
 pub use qrels::{Judgments, Qrels};
 pub use question::{
     Evidence, Question, QuestionError, QuestionKind, QuestionSplit, parse_questions,
