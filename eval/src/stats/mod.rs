@@ -5,9 +5,13 @@
 //! Every function is a pure function of its arguments, seed included.
 
 mod bootstrap;
+mod family;
 mod paired;
 
 pub use bootstrap::{Bootstrap, Interval};
+pub use family::{
+    FAMILY_ALPHA, FamilyComparison, Resolution, compare_family, detectable_difference, holm,
+};
 pub use paired::{PairedComparison, PairedError, compare_paired};
 
 /// The arithmetic mean; 0 for no values.
