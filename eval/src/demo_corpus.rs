@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use corpora::rust_docs::{self, CorpusFile, Listing, Origin, Profile};
+use engine::DocumentId;
+use ingest::formats::read;
 use ingest::pipeline::Progress;
-use ingest::source::{DocumentSource, FileListSource, IdScheme, ListedFile, Root, join};
+use ingest::source::{DocumentSource, FileListSource, IdScheme, ListedFile, Root, Skipped, join};
 
 use crate::error::EvalError;
 use crate::index_cache::{CachedIndex, IndexCache, Reuse};
@@ -48,6 +50,24 @@ pub fn index_books(
     })
 }
 
+/// The canonical text of every guide, as the reader of this version makes it.
+///
+/// # Errors
+/// [`EvalError::NoDocumentation`]; a page that cannot be read is left out.
+pub fn rust_docs_text() -> Result<BTreeMap<DocumentId, String>, EvalError> {
+    let (listing, _) = installed_books()?;
+    let mut source = corpus_source(&listing.files);
+    let mut texts = BTreeMap::new();
+    while let Some(next) = source.next() {
+        if let Ok(document) = next.and_then(|item| {
+            read(&item).map_err(|reason| Skipped { origin: item.origin.clone(), reason })
+        }) {
+            texts.insert(document.id, document.text);
+        }
+    }
+    Ok(texts)
+}
+
 /// A source for listed files, in their order, with a root for each first
 /// component of their ids (`rust-docs`, `crates`).
 pub fn corpus_source(files: &[CorpusFile]) -> Box<dyn DocumentSource> {
@@ -81,8 +101,6 @@ fn common_folder(files: &[&CorpusFile]) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use engine::DocumentId;
-
     use super::*;
 
     #[test]

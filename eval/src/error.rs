@@ -5,13 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use corpora::rust_docs::RustDocsError;
-use corpora::{CollectionError, QuestionError};
+use corpora::{CollectionError, JudgmentError, QuestionError};
 use engine::{DocumentError, EncodeError, IndexError, SearchError, SegmentError};
-use ingest::chunk::ChunkError;
+use ingest::chunk::{ChunkError, TokenizerError};
 use ingest::pipeline::IngestError;
 use ingest::source::SourceError;
 
+use crate::encoder::LoadError;
+use crate::experiment::SystemError;
 use crate::run_file::RunFileError;
+use crate::stats::PairedError;
 
 /// An evaluation that could not be finished.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +25,41 @@ pub enum EvalError {
     /// The questions cannot be used.
     #[error(transparent)]
     Questions(#[from] QuestionError),
+    /// The judgments cannot be used.
+    #[error(transparent)]
+    Judgments(#[from] JudgmentError),
+    /// The questions have no such split.
+    #[error("there is no split {split:?}; the questions have dev, test and all")]
+    Split {
+        /// As written.
+        split: String,
+    },
+    /// An experiment names a system that cannot be built.
+    #[error(transparent)]
+    System(#[from] SystemError),
+    /// An experiment without a system.
+    #[error("the experiment has no system; give grid at least one chunker and one strategy")]
+    NoSystems,
+    /// A collection whose judgments are of documents cannot be pooled.
+    #[error("only questions with passages are pooled; the corpus must be rust-docs")]
+    NothingToPool,
+    /// A measure of passages where only documents are judged.
+    #[error("{measure:?} judges passages, and {corpus:?} has judgments of documents only")]
+    NotApplicable {
+        /// The measure.
+        measure: String,
+        /// The corpus.
+        corpus: String,
+    },
+    /// Systems were scored on different topics.
+    #[error(transparent)]
+    Paired(#[from] PairedError),
+    /// An encoder's tokenizer could not be loaded.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// An encoder could not be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// The demo corpus cannot be listed.
     #[error(transparent)]
     RustDocs(#[from] RustDocsError),

@@ -24,6 +24,11 @@ impl Fingerprint {
         self
     }
 
+    /// The parts, by name.
+    pub fn parts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.parts.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
     /// 16 hexadecimal digits over all parts; equal parts, equal digest.
     pub fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();

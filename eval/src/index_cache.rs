@@ -19,7 +19,9 @@ use crate::indexing::{IndexingRecord, Recipe};
 use crate::probe::probe;
 
 const INDEX: &str = "index";
-const RECORD: &str = "indexing.json";
+/// Named anew with every change of its fields, so that a record without one is
+/// no record.
+const RECORD: &str = "indexing-2.json";
 
 /// Whether an index from an earlier run may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

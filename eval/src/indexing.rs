@@ -24,7 +24,7 @@ pub struct Recipe {
 }
 
 /// What indexing did, as it is kept beside the index.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct IndexingRecord {
     /// Documents with a text of their own.
     pub documents: usize,
@@ -36,7 +36,12 @@ pub struct IndexingRecord {
     pub truncated: usize,
     /// Documents that could not be read.
     pub skipped: usize,
-    /// Wall time.
+    /// Tokens that the encoder was given: what indexing costs, whatever the
+    /// machine.
+    pub tokens: usize,
+    /// Bytes of the index's files.
+    pub bytes: u64,
+    /// Wall time; vectors from the embedding cache cost none of it.
     pub seconds: f64,
 }
 
@@ -103,6 +108,8 @@ pub fn build_index(
         chunks: info.chunks,
         truncated: report.truncated,
         skipped: report.skipped.len(),
+        tokens: report.tokens,
+        bytes: info.bytes,
         seconds: report.seconds,
     })
 }

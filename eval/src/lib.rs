@@ -13,9 +13,11 @@
 
 mod collection;
 mod demo_corpus;
+mod embedding_cache;
 mod encoder;
 mod error;
 mod evaluation;
+mod experiment;
 mod fingerprint;
 mod gate;
 mod grid;
@@ -23,6 +25,8 @@ mod index_cache;
 mod indexing;
 mod machine;
 mod measure;
+mod pages;
+mod pool;
 mod probe;
 mod questions;
 mod report;
@@ -36,24 +40,38 @@ pub use collection::{
     CollectionOptions, CollectionOutcome, EvalProgress, evaluate_collection, index_collection,
     strategy_name,
 };
-pub use demo_corpus::{corpus_source, index_books};
+pub use demo_corpus::{corpus_source, index_books, rust_docs_text};
+pub use embedding_cache::CachedEncoder;
 pub use encoder::{LoadError, LoadedEncoder, load_encoder};
 pub use error::EvalError;
 pub use evaluation::{Evaluation, MeasureResult, evaluate};
+pub use experiment::{
+    ComparisonReport, DiffPassage, Experiment, ExperimentCorpus, ExperimentData, ExperimentOutcome,
+    ExperimentProgress, ExperimentReport, JUDGED_RANKS, KEPT_RANKS, Laboratory, Level, LevelError,
+    LevelMeasure, MIN_JUDGED, MeasureReport, RUST_DOCS, RankedHit, RunStore, StageAccount,
+    SystemError, SystemReport, SystemRow, SystemRun, SystemScores, SystemSpec, TopicDiff,
+    TopicRanking, TopicReport, Truth, parse_strategy, run_experiment, topic_diffs,
+};
 pub use fingerprint::Fingerprint;
 pub use gate::{Baseline, GateOutcome, GateRow, Verdict, run_gate};
 pub use grid::{
-    DepthStep, Grid, GridCell, GridSet, QuestionLevel, SystemRow, compare_systems, grid_markdown,
+    DepthStep, Grid, GridCell, GridRow, GridSet, QuestionLevel, compare_systems, grid_markdown,
     measure_grid,
 };
 pub use index_cache::{CachedIndex, IndexCache, Reuse, score_fingerprint};
 pub use indexing::{IndexingRecord, Recipe, build_index};
 pub use machine::machine;
 pub use measure::{Measure, MeasureError, Metric, RequestedMeasure};
+pub use pages::{ReportHead, report_html, report_markdown};
+pub use pool::{
+    Agreement, GivenAnswer, GivenQuote, JudgingError, PooledQuestion, PooledRegion, agreement,
+    judgments_from_answers, parse_answers, pool,
+};
 pub use probe::probe;
 pub use questions::{
-    EvidencePassage, MissingEvidence, QuestionReport, ResolvedQuestion, ResolvedQuestions,
-    ScoredQuestion, StrategyScores, UnresolvedQuote, evaluate_questions, resolve_questions,
+    EvidencePassage, JudgedQuestion, JudgedRanking, LostJudgments, MissingEvidence, QuestionReport,
+    ResolvedQuestion, ResolvedQuestions, ScoredQuestion, StrategyScores, UnresolvedQuote,
+    evaluate_questions, join_judgments, resolve_questions,
 };
 pub use report::{
     ByMeasure, Difference, Estimate, NamedEstimates, QuestionScoreReport, ScoreReport,

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use engine::StageTimings;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Percentiles of a sample, by nearest rank: each is a value that was measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
     /// Half of the sample is not above it.
     pub p50: f64,
@@ -30,7 +30,7 @@ impl Percentiles {
 
 /// Milliseconds per stage, keyed by the stage's name; `total` is the whole
 /// search.
-pub type StagePercentiles = BTreeMap<&'static str, Percentiles>;
+pub type StagePercentiles = BTreeMap<String, Percentiles>;
 
 /// Summarises the timings of many searches.
 pub fn stage_percentiles(timings: &[StageTimings]) -> StagePercentiles {
@@ -53,7 +53,7 @@ pub fn stage_percentiles(timings: &[StageTimings]) -> StagePercentiles {
             samples.entry(stage).or_default().push(ms);
         }
     }
-    samples.into_iter().map(|(stage, sample)| (stage, Percentiles::of(sample))).collect()
+    samples.into_iter().map(|(stage, sample)| (stage.to_owned(), Percentiles::of(sample))).collect()
 }
 
 #[cfg(test)]

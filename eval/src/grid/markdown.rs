@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use engine::Strategy;
 
-use super::{Grid, GridSet, SystemRow};
+use super::{Grid, GridRow, GridSet};
 use crate::collection::strategy_name;
 use crate::evaluation::MeasureResult;
 use crate::machine::machine;
@@ -20,7 +20,7 @@ use crate::stats::PairedComparison;
 pub fn grid_markdown(
     command: &str,
     (grid, tuning): (&Grid, &[GridSet]),
-    reports: &[(&GridSet, Vec<SystemRow>)],
+    reports: &[(&GridSet, Vec<GridRow>)],
     indexes: &[(String, String)],
 ) -> String {
     let mut page = String::new();
@@ -33,7 +33,7 @@ fn render(
     page: &mut String,
     command: &str,
     (grid, tuning): (&Grid, &[GridSet]),
-    reports: &[(&GridSet, Vec<SystemRow>)],
+    reports: &[(&GridSet, Vec<GridRow>)],
     indexes: &[(String, String)],
 ) -> std::fmt::Result {
     let chosen = grid.chosen();

@@ -158,7 +158,7 @@ fn ndcg_at_10(set: &GridSet, fusion: Fusion, depth: usize) -> Vec<f64> {
 
 /// A system on a set: its figures, and how far the chosen fusion is from it.
 #[derive(Clone, Debug)]
-pub struct SystemRow {
+pub struct GridRow {
     /// What was searched.
     pub strategy: Strategy,
     /// nDCG@10, R@100 and RR@10.
@@ -172,7 +172,7 @@ pub struct SystemRow {
 ///
 /// # Errors
 /// None in practice: all systems are scored on the same topics.
-pub fn compare_systems(set: &GridSet, chosen: &GridCell) -> Result<Vec<SystemRow>, PairedError> {
+pub fn compare_systems(set: &GridSet, chosen: &GridCell) -> Result<Vec<GridRow>, PairedError> {
     let measures: Vec<RequestedMeasure> =
         [(Metric::Ndcg, 10), (Metric::Recall, 100), (Metric::ReciprocalRank, 10)]
             .map(|(metric, cutoff)| Measure::at(metric, cutoff).into())
@@ -189,7 +189,7 @@ pub fn compare_systems(set: &GridSet, chosen: &GridCell) -> Result<Vec<SystemRow
                 &best_measures[0].per_topic,
                 &Bootstrap::DEFAULT,
             )?;
-            Ok(SystemRow { strategy, measures, chosen_minus_this })
+            Ok(GridRow { strategy, measures, chosen_minus_this })
         })
         .collect()
 }

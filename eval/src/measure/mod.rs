@@ -164,6 +164,25 @@ impl Measure {
         })
     }
 
+    /// Scores a ranking by graded gains.
+    ///
+    /// # Arguments
+    /// * `gains` - by rank, best first; 0 for nothing new.
+    /// * `all_gains` - every gain there is to be had.
+    ///
+    /// # Returns
+    /// A value in `[0, 1]`; binary measures take gains from `rel` on.
+    pub fn score_gains(&self, gains: &[i32], all_gains: &[i32]) -> f64 {
+        let gains = gains[..gains.len().min(self.depth())].to_vec();
+        let is_relevant = |gain: &i32| *gain >= self.relevant_from;
+        self.value(&Ranking {
+            found: gains.iter().map(|gain| usize::from(is_relevant(gain))).collect(),
+            n_relevant: all_gains.iter().filter(|gain| is_relevant(gain)).count(),
+            gains,
+            all_gains: all_gains.to_vec(),
+        })
+    }
+
     fn depth(&self) -> usize {
         self.cutoff().unwrap_or(usize::MAX)
     }

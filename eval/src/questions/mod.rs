@@ -6,11 +6,13 @@
 //! chunk shares a byte with an evidence span; each piece of evidence counts
 //! once, for the first hit that reaches it.
 
+mod judged;
 mod resolve;
 
 use corpora::{Qrels, Question, QuestionKind, Topic};
 use engine::{NearDuplicates, SearchRequest, Searcher, Strategy};
 
+pub use judged::{JudgedQuestion, JudgedRanking, LostJudgments, join_judgments};
 pub use resolve::{
     EvidencePassage, MissingEvidence, ResolvedQuestion, ResolvedQuestions, UnresolvedQuote,
     resolve_questions,
