@@ -2,10 +2,15 @@
 //! compute again.
 
 mod collection;
+mod diff;
+mod experiment;
 mod fusion_grid;
 mod gate;
+mod judge;
+mod pool;
 mod questions;
 mod recipe;
+mod report;
 mod score;
 mod table;
 
@@ -18,6 +23,7 @@ Examples:
   trovato eval collection beir/scifact --strategy hybrid --run-out hybrid.run
   trovato eval score --qrels beir/scifact/qrels/test.tsv --run hybrid.run --measures nDCG@10,AP
   trovato eval questions --split dev
+  trovato eval run eval/experiments/chunkers.toml
   trovato eval gate";
 
 /// Measure retrieval quality
@@ -38,6 +44,16 @@ enum Action {
     Questions(questions::QuestionsArgs),
     /// Fail when retrieval has become worse than the stored figures
     Gate(gate::GateArgs),
+    /// Run experiment files: grids of chunkers, strategies and encoders
+    Run(experiment::RunArgs),
+    /// Render results as a page
+    Report(report::ReportArgs),
+    /// Two systems question by question, with their passages side by side
+    Diff(diff::DiffArgs),
+    /// Write what systems return and nobody has judged yet
+    Pool(pool::PoolArgs),
+    /// Turn judges' answers into judgments, and compare judges
+    Judge(judge::JudgeArgs),
     /// Repeat the experiment behind the default fusion
     FusionGrid(fusion_grid::FusionGridArgs),
 }
@@ -49,6 +65,11 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<()> {
         Action::Score(args) => score::run(&args),
         Action::Questions(args) => questions::run(&args),
         Action::Gate(args) => gate::run(&args),
+        Action::Run(args) => experiment::run(&args),
+        Action::Report(args) => report::run(&args),
+        Action::Diff(args) => diff::run(&args),
+        Action::Pool(args) => pool::run(&args),
+        Action::Judge(args) => judge::run(&args),
         Action::FusionGrid(args) => fusion_grid::run(&args),
     }
 }
