@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::experiment::{ExperimentReport, MeasureReport, SystemReport};
+use crate::experiment::{ExperimentReport, MeasureReport, SystemReport, SystemSpec};
 use crate::stats::Resolution;
 
 use super::{decimals, signed};
@@ -12,6 +12,21 @@ use super::{decimals, signed};
 pub(super) struct KindRow<'r> {
     pub(super) system: &'r SystemReport,
     pub(super) means: Vec<f64>,
+}
+
+/// What a system is called among the others of its report: the encoder is said
+/// only where there are several.
+pub(super) fn label(report: &ExperimentReport, system: &SystemSpec) -> String {
+    match shared_encoder(report) {
+        Some(_) => format!("{} | {}", system.chunker, system.strategy),
+        None => system.to_string(),
+    }
+}
+
+/// The encoder of all systems, if it is one.
+pub(super) fn shared_encoder(report: &ExperimentReport) -> Option<&str> {
+    let encoder = &report.systems.first()?.system.encoder;
+    report.systems.iter().all(|row| row.system.encoder == *encoder).then_some(encoder)
 }
 
 /// Systems by the first measure, best first; those it is withheld from last.
@@ -79,7 +94,7 @@ pub(super) fn summary(report: &ExperimentReport) -> Vec<String> {
     let [low, high] = measure.ci95;
     let best = format!(
         "Best by {name}: {}, {} [{}, {}]",
-        row.system,
+        label(report, &row.system),
         decimals(measure.mean),
         decimals(low),
         decimals(high)
@@ -92,7 +107,7 @@ pub(super) fn summary(report: &ExperimentReport) -> Vec<String> {
         };
         format!(
             "; {said} the baseline {} ({}, corrected p = {:.4})",
-            report.baseline,
+            label(report, &report.baseline),
             signed(against.difference),
             against.adjusted_p
         )
@@ -145,7 +160,11 @@ pub(super) const COSTS: [Cost; 3] = [
         name: "p95 of a search, ms",
         of: |row| row.timings_ms.get("total").map(|total| total.p95),
     },
-    Cost { name: "tokens encoded to index", of: |row| Some(row.indexing.tokens as f64) },
+    Cost {
+        name: "tokens encoded to index",
+        // Without vectors nothing would have to be encoded.
+        of: |row| (row.system.strategy != "lexical").then_some(row.indexing.tokens as f64),
+    },
     Cost { name: "bytes of the index", of: |row| Some(row.indexing.bytes as f64) },
 ];
 

@@ -65,11 +65,12 @@ fn experiment(html: &mut Html, report: &ExperimentReport) {
     let name = escape(&report.name);
     html.add(&format!("<section id=\"{name}\"><h2>{}</h2>", escape(&report.about)));
     html.add(&format!(
-        "<p class=\"note\">{name}: {} {}, {} topics, {} systems; taken on {}.</p><ul class=\"summary\">",
+        "<p class=\"note\">{name}: {} {}, {} topics, {} systems{}; taken on {}.</p><ul class=\"summary\">",
         escape(&report.corpus),
         escape(&report.split),
         report.topics.len(),
         report.systems.len(),
+        facts::shared_encoder(report).map_or_else(String::new, |encoder| format!(", encoder {}", escape(encoder))),
         escape(&report.machine)
     ));
     for sentence in facts::summary(report) {
@@ -81,7 +82,7 @@ fn experiment(html: &mut Html, report: &ExperimentReport) {
     let quality = report.measures.first().map(String::as_str).unwrap_or_default();
     for cost in &COSTS {
         html.add("<figure>");
-        html.add(&plot::scatter(&facts::points(report, cost), cost.name, quality));
+        html.add(&plot::scatter(report, &facts::points(report, cost), (cost.name, quality)));
         html.add(&format!(
             "<figcaption>{} against {}</figcaption></figure>",
             escape(quality),
@@ -108,7 +109,7 @@ fn systems(html: &mut Html, report: &ExperimentReport) {
         let primary = facts::primary(report, row);
         let verdict = primary.map_or("withheld", facts::verdict);
         html.add(&format!("<tr class=\"{}\">", verdict.replace(' ', "-")));
-        html.cell(&format!("<code>{}</code>", escape(&row.system.to_string())));
+        html.cell(&format!("<code>{}</code>", escape(&facts::label(report, &row.system))));
         for name in &report.measures {
             html.cell(&row.measures.get(name).map_or_else(
                 || "<span class=\"note\">withheld</span>".to_owned(),
@@ -175,7 +176,7 @@ fn stages(html: &mut Html, report: &ExperimentReport) {
     );
     for (row, stages) in rows {
         html.add("<tr>");
-        html.cell(&format!("<code>{}</code>", escape(&row.system.to_string())));
+        html.cell(&format!("<code>{}</code>", escape(&facts::label(report, &row.system))));
         for value in [
             stages.lexical,
             stages.dense,
@@ -204,7 +205,7 @@ fn by_kind(html: &mut Html, report: &ExperimentReport) {
     html.heads(&heads);
     for facts::KindRow { system, means } in rows {
         html.add("<tr>");
-        html.cell(&format!("<code>{}</code>", escape(&system.system.to_string())));
+        html.cell(&format!("<code>{}</code>", escape(&facts::label(report, &system.system))));
         for mean in means {
             let _ = write!(
                 html.text,
@@ -222,8 +223,8 @@ fn diffs(html: &mut Html, report: &ExperimentReport) {
     let Some(best) = report.best.as_ref().filter(|_| !report.diffs.is_empty()) else { return };
     html.add(&format!(
         "<h3>Won and lost</h3><p class=\"note\">Where <code>{}</code> (right) and the baseline <code>{}</code> (left) differ most.</p>",
-        escape(&best.to_string()),
-        escape(&report.baseline.to_string())
+        escape(&facts::label(report, best)),
+        escape(&facts::label(report, &report.baseline))
     ));
     for TopicDiff { topic, text, first_score, second_score, first, second } in &report.diffs {
         let said = if second_score > first_score { "won" } else { "lost" };

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::facts;
 use super::{ReportHead, decimals, quantity, signed};
-use crate::experiment::ExperimentReport;
+use crate::experiment::{ExperimentReport, SystemSpec};
 
 pub(super) fn page(head: &ReportHead, reports: &[ExperimentReport]) -> String {
     let mut page = String::new();
@@ -35,12 +35,14 @@ fn experiment(page: &mut String, report: &ExperimentReport) -> fmt::Result {
     writeln!(page, "\n## {}: {}\n", report.name, report.about)?;
     writeln!(
         page,
-        "{} {}, {} topics, {} systems, baseline `{}`. Times on {}.\n",
+        "{} {}, {} topics, {} systems{}, baseline `{}`. Times on {}.\n",
         report.corpus,
         report.split,
         report.topics.len(),
         report.systems.len(),
-        report.baseline,
+        facts::shared_encoder(report)
+            .map_or_else(String::new, |encoder| format!(", encoder {encoder}")),
+        facts::label(report, &report.baseline),
         report.machine
     )?;
     for sentence in facts::summary(report) {
@@ -56,7 +58,7 @@ fn experiment(page: &mut String, report: &ExperimentReport) -> fmt::Result {
     )?;
     writeln!(page, "|---|{}---|---|---|---|---|---|---|", "---|".repeat(report.measures.len()))?;
     for row in facts::ranked(report) {
-        write!(page, "| `{}` |", row.system.to_string().replace('|', "\\|"))?;
+        write!(page, "| `{}` |", cell(report, &row.system))?;
         for name in &report.measures {
             match row.measures.get(name) {
                 None => write!(page, " withheld |")?,
@@ -107,7 +109,7 @@ fn stages(page: &mut String, report: &ExperimentReport) -> fmt::Result {
          | system | lexical, 100 | dense, 100 | union | fused, 100 | first 10 | nDCG@10 | best order |\n|---|---|---|---|---|---|---|---|"
     )?;
     for (row, stages) in rows {
-        write!(page, "| `{}` |", row.system.to_string().replace('|', "\\|"))?;
+        write!(page, "| `{}` |", cell(report, &row.system))?;
         for value in [
             stages.lexical,
             stages.dense,
@@ -136,11 +138,16 @@ fn by_kind(page: &mut String, report: &ExperimentReport) -> fmt::Result {
     }
     writeln!(page, "\n|---|{}", "---|".repeat(kinds.len()))?;
     for facts::KindRow { system, means } in rows {
-        write!(page, "| `{}` |", system.system.to_string().replace('|', "\\|"))?;
+        write!(page, "| `{}` |", cell(report, &system.system))?;
         for mean in means {
             write!(page, " {} |", decimals(mean))?;
         }
         writeln!(page)?;
     }
     Ok(())
+}
+
+/// A system's name in a table, where a bar would end the cell.
+fn cell(report: &ExperimentReport, system: &SystemSpec) -> String {
+    facts::label(report, system).replace('|', "\\|")
 }

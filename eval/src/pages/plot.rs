@@ -3,9 +3,10 @@
 
 use std::fmt::Write;
 
-use super::facts::Point;
+use super::facts::{self, Point};
 use super::html::escape;
 use super::{decimals, quantity};
+use crate::experiment::ExperimentReport;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 340.0;
@@ -15,7 +16,11 @@ const MARGIN: (f64, f64, f64, f64) = (56.0, 24.0, 20.0, 44.0);
 /// Draws points; nothing for fewer than two.
 ///
 /// The horizontal axis is logarithmic when costs differ by more than five.
-pub(super) fn scatter(points: &[Point<'_>], cost: &str, quality: &str) -> String {
+pub(super) fn scatter(
+    report: &ExperimentReport,
+    points: &[Point<'_>],
+    (cost, quality): (&str, &str),
+) -> String {
     if points.len() < 2 {
         return String::new();
     }
@@ -74,7 +79,7 @@ pub(super) fn scatter(points: &[Point<'_>], cost: &str, quality: &str) -> String
             x(point.cost),
             y(point.quality),
             if point.efficient { 5.5 } else { 4.0 },
-            escape(&point.system.system.to_string()),
+            escape(&facts::label(report, &point.system.system)),
             decimals(point.quality),
             quantity(point.cost)
         ));
@@ -91,7 +96,7 @@ pub(super) fn scatter(points: &[Point<'_>], cost: &str, quality: &str) -> String
             "<text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
             x(point.cost) + shift,
             at - 6.0,
-            escape(&format!("{} {}", point.system.system.chunker, point.system.system.strategy))
+            escape(&facts::label(report, &point.system.system))
         ));
     }
     svg.push_str("</svg>");

@@ -53,10 +53,12 @@ pub struct PooledRegion {
     pub text: String,
 }
 
-/// Collects the regions of the first `depth` ranks of every system that are not
-/// judged yet.
+/// Collects the regions of the first ranks of every system that are not judged
+/// yet.
 ///
 /// # Arguments
+/// * `outcomes` - experiments over the same questions, each with the number of
+///   ranks taken from its systems.
 /// * `everything` - whether regions that were judged come again, for a second
 ///   judge.
 ///
@@ -68,17 +70,22 @@ pub struct PooledRegion {
 /// [`EvalError::Segment`] when a document cannot be read;
 /// [`EvalError::NothingToPool`] for a collection that judges documents.
 pub fn pool(
-    outcome: &ExperimentOutcome,
-    depth: usize,
+    outcomes: &[(ExperimentOutcome, usize)],
     everything: bool,
 ) -> Result<Vec<PooledQuestion>, EvalError> {
+    let Some((outcome, _)) = outcomes.first() else { return Ok(Vec::new()) };
     let Truth::Questions { questions, judged, .. } = &outcome.truth else {
         return Err(EvalError::NothingToPool);
+    };
+    let systems = || {
+        outcomes
+            .iter()
+            .flat_map(|(outcome, depth)| outcome.rows.iter().map(move |row| (row, *depth)))
     };
     let mut pooled = Vec::new();
     for (question, judged) in questions.iter().zip(judged) {
         let mut spans: BTreeMap<&DocumentId, Vec<Span>> = BTreeMap::new();
-        for row in &outcome.rows {
+        for (row, depth) in systems() {
             let ranking = row.run.rankings.iter().find(|ranking| ranking.topic == question.id);
             let hits = ranking.map(|ranking| row.run.passages(ranking)).unwrap_or_default();
             for (document, span) in hits.into_iter().take(depth) {
