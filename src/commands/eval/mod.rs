@@ -1,11 +1,16 @@
 //! `trovato eval`: figures about retrieval, with intervals, that anyone can
 //! compute again.
 
+mod audit;
 mod collection;
 mod fusion_grid;
 mod gate;
+mod init;
+mod judged;
+mod question_file;
 mod questions;
 mod recipe;
+mod replay;
 mod score;
 mod table;
 
@@ -18,7 +23,10 @@ Examples:
   trovato eval collection beir/scifact --strategy hybrid --run-out hybrid.run
   trovato eval score --qrels beir/scifact/qrels/test.tsv --run hybrid.run --measures nDCG@10,AP
   trovato eval questions --split dev
-  trovato eval gate";
+  trovato eval gate
+  trovato eval audit
+  trovato eval init ~/notes
+  trovato eval replay queries.jsonl --index notes.trovato";
 
 /// Measure retrieval quality
 #[derive(Debug, Args)]
@@ -34,8 +42,16 @@ enum Action {
     Collection(collection::CollectionArgs),
     /// Score a TREC run file
     Score(score::ScoreArgs),
-    /// Score the questions over the Rust documentation
+    /// Score questions with quoted evidence
     Questions(questions::QuestionsArgs),
+    /// Check a question file: quotes, splits, duplicates, overlap
+    Audit(audit::AuditArgs),
+    /// Draft a question file for a folder of your own
+    Init(init::InitArgs),
+    /// Run a server's query log against another configuration
+    Replay(replay::ReplayArgs),
+    /// Make questions of judged passages
+    Judged(judged::JudgedArgs),
     /// Fail when retrieval has become worse than the stored figures
     Gate(gate::GateArgs),
     /// Repeat the experiment behind the default fusion
@@ -48,6 +64,10 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<()> {
         Action::Collection(args) => collection::run(args),
         Action::Score(args) => score::run(&args),
         Action::Questions(args) => questions::run(&args),
+        Action::Audit(args) => audit::run(&args),
+        Action::Init(args) => init::run(&args),
+        Action::Replay(args) => replay::run(&args),
+        Action::Judged(args) => judged::run(&args),
         Action::Gate(args) => gate::run(&args),
         Action::FusionGrid(args) => fusion_grid::run(&args),
     }
