@@ -51,7 +51,7 @@ pub enum QuestionStatus {
     /// Written or checked by a person; what a question without the field is.
     #[default]
     Confirmed,
-    /// A draft made from the passage's own words, which nobody has read yet.
+    /// A draft made from the document's own words, which nobody has read yet.
     Unconfirmed,
 }
 

@@ -160,7 +160,7 @@ pub fn audit(questions: &[Question], texts: &Texts, language: Language) -> Audit
         duplicates,
         near_duplicates,
         leaks: leaks(questions),
-        overlap: LexicalOverlap::of(questions, language),
+        overlap: LexicalOverlap::of(questions, texts, language),
         coverage: Coverage::of(questions),
     }
 }

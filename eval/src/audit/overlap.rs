@@ -1,16 +1,21 @@
-//! How much of a question stands in its evidence word for word.
+//! How much of a question stands in its evidence, and in the documents around
+//! it, word for word.
 //!
 //! A question written from the passage's own words is easy for BM25 and says
 //! little about a search that should bridge vocabularies; one that shares no
 //! word with its passage says little about BM25. The share tells which of the
 //! two a set measures. It is taken over stems, as the lexical leg sees them,
-//! without function words, which every text shares.
+//! without function words, which every text shares. The share in the documents
+//! is beside it because headings and titles are searched too: a question made
+//! from a heading shares no word with the sentence below it and is easy all the
+//! same.
 
 use std::collections::{BTreeMap, HashSet};
 
 use corpora::{Question, QuestionKind};
-use engine::{Language, stems};
+use engine::{DocumentId, Language, stems};
 
+use super::texts::Texts;
 use crate::stats::mean;
 
 /// English words that carry no topic: articles, pronouns, prepositions,
@@ -40,7 +45,10 @@ pub struct LexicalOverlap {
     /// quotes, in `[0, 1]`, by ascending question id. Questions without
     /// evidence or without a content word have none.
     pub shares: BTreeMap<String, f64>,
-    /// Mean share by kind.
+    /// The same for the quoted documents' whole texts; without the questions
+    /// whose documents are missing.
+    pub document_shares: BTreeMap<String, f64>,
+    /// Mean share in the quotes by kind.
     pub by_kind: BTreeMap<QuestionKind, f64>,
 }
 
@@ -48,13 +56,17 @@ impl LexicalOverlap {
     /// Number of equal parts of `[0, 1]` in [`LexicalOverlap::distribution`].
     pub const N_BINS: usize = 5;
 
-    pub(super) fn of(questions: &[Question], language: Language) -> Self {
+    pub(super) fn of(questions: &[Question], texts: &Texts, language: Language) -> Self {
         let ignored: HashSet<String> = if language == Language::English {
             stems(FUNCTION_WORDS, language).into_iter().collect()
         } else {
             HashSet::new()
         };
-        let mut shares = BTreeMap::new();
+        let of_documents: BTreeMap<&DocumentId, HashSet<String>> = texts
+            .iter()
+            .map(|(id, text)| (id, stems(text, language).into_iter().collect()))
+            .collect();
+        let (mut shares, mut document_shares) = (BTreeMap::new(), BTreeMap::new());
         let mut of_kind: BTreeMap<QuestionKind, Vec<f64>> = BTreeMap::new();
         for question in questions.iter().filter(|question| !question.evidence.is_empty()) {
             let mut asked: HashSet<String> =
@@ -65,22 +77,36 @@ impl LexicalOverlap {
                 .iter()
                 .flat_map(|evidence| stems(&evidence.quote, language))
                 .collect();
-            if !asked.is_empty() {
-                let share = asked.intersection(&quoted).count() as f64 / asked.len() as f64;
-                of_kind.entry(question.kind).or_default().push(share);
-                shares.insert(question.id.clone(), share);
+            if asked.is_empty() {
+                continue;
+            }
+            let share = |n_found: usize| n_found as f64 / asked.len() as f64;
+            let in_quotes = share(asked.intersection(&quoted).count());
+            of_kind.entry(question.kind).or_default().push(in_quotes);
+            shares.insert(question.id.clone(), in_quotes);
+            let documents: Option<Vec<_>> =
+                question.evidence.iter().map(|e| of_documents.get(&e.document)).collect();
+            if let Some(documents) = documents {
+                let stands = |stem: &&String| documents.iter().any(|words| words.contains(*stem));
+                document_shares
+                    .insert(question.id.clone(), share(asked.iter().filter(stands).count()));
             }
         }
         let by_kind = of_kind.into_iter().map(|(kind, shares)| (kind, mean(&shares))).collect();
-        Self { shares, by_kind }
+        Self { shares, document_shares, by_kind }
     }
 
-    /// The mean share; 0 for no questions.
+    /// The mean share in the quotes; 0 for no questions.
     pub fn mean(&self) -> f64 {
         mean(&self.shares.values().copied().collect::<Vec<_>>())
     }
 
-    /// How many questions fall into each fifth of `[0, 1]`; the last one is
+    /// The mean share in the documents; 0 for no questions.
+    pub fn document_mean(&self) -> f64 {
+        mean(&self.document_shares.values().copied().collect::<Vec<_>>())
+    }
+
+    /// How many shares in quotes fall into each fifth of `[0, 1]`; the last one is
     /// closed, `[0.8, 1]`.
     pub fn distribution(&self) -> [usize; Self::N_BINS] {
         let mut bins = [0; Self::N_BINS];
@@ -94,10 +120,8 @@ impl LexicalOverlap {
 
 #[cfg(test)]
 mod tests {
-    use corpora::{Evidence, QuestionSplit, QuestionStatus};
-    use engine::DocumentId;
-
     use super::*;
+    use corpora::{Evidence, QuestionSplit, QuestionStatus};
 
     fn overlap(pairs: &[(&str, &[&str])], language: Language) -> LexicalOverlap {
         let questions: Vec<_> = pairs
@@ -120,7 +144,9 @@ mod tests {
                     .collect(),
             })
             .collect();
-        LexicalOverlap::of(&questions, language)
+        let text = "# Threads\n\nA borrow of one value. Tea is what he drinks.";
+        let texts = Texts::from([(DocumentId::new("d").unwrap(), text.to_owned())]);
+        LexicalOverlap::of(&questions, &texts, language)
     }
 
     #[test]
@@ -142,6 +168,10 @@ mod tests {
         let shares: Vec<_> = found.shares.iter().map(|(id, share)| (id.as_str(), *share)).collect();
         assert_eq!(shares, [("0", 0.5), ("2", 0.0), ("3", 1.0)]);
         assert_eq!(found.mean(), 0.5);
+        // In the document stand thread as well, and drink for the second.
+        let shares: Vec<_> = found.document_shares.values().copied().collect();
+        assert_eq!(shares, [0.75, 1.0, 1.0]);
+        assert!((found.document_mean() - 2.75 / 3.0).abs() < 1e-12);
         assert_eq!(found.distribution(), [1, 0, 1, 0, 1]);
         assert_eq!(found.by_kind[&QuestionKind::Why], 0.5);
     }

@@ -41,9 +41,9 @@ pub fn drafts_notice(questions: &[Question]) -> Option<String> {
     let n = questions.iter().filter(|question| question.status.is_unconfirmed()).count();
     (n > 0).then(|| {
         format!(
-            "{n} of {} questions are unconfirmed drafts. They are made from the passages' own words: word \
-             search finds them more easily than what people ask, so figures are too high and lexical \
-             search looks better than it is. Confirm or rewrite them before drawing conclusions",
+            "{n} of {} questions are unconfirmed drafts. They are made from the documents' own headings and \
+             sentences: word search finds them more easily than what people ask, so figures are too \
+             high and lexical search looks better than it is. Confirm or rewrite them before drawing conclusions",
             questions.len()
         )
     })

@@ -27,8 +27,8 @@ Examples:
 
 Exit code 1 when a quote does not stand in its document, a document serves both splits, or a
 question is there twice. Overlap is the share of a question's words, as stems and without
-function words, that stand in its quotes: a set near 1 can be solved by word search, a set near 0
-says little about it.";
+function words, that stand in its quotes, and in the whole document: a set near 1 can be solved by
+word search, a set near 0 says little about it.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -90,6 +90,8 @@ struct OverlapReport {
     mean: f64,
     /// Questions in each fifth of `[0, 1]`.
     distribution: Vec<usize>,
+    /// The mean over the quoted documents' whole texts.
+    document_mean: f64,
     by_kind: BTreeMap<&'static str, f64>,
 }
 
@@ -227,6 +229,7 @@ impl Report {
                 questions: overlap.shares.len(),
                 mean: overlap.mean(),
                 distribution: overlap.distribution().to_vec(),
+                document_mean: overlap.document_mean(),
                 by_kind: overlap.by_kind.iter().map(|(kind, mean)| (kind.name(), *mean)).collect(),
             },
             unresolved_quotes: found
@@ -317,9 +320,10 @@ fn print(out: &mut impl Write, found: &Audit) -> io::Result<()> {
     let overlap = &found.overlap;
     writeln!(
         out,
-        "\noverlap of question and quotes, {} questions: mean {:.3}",
+        "\noverlap of question and quotes, {} questions: mean {:.3} (with the whole document {:.3})",
         overlap.shares.len(),
-        overlap.mean()
+        overlap.mean(),
+        overlap.document_mean()
     )?;
     for (at, n) in overlap.distribution().into_iter().enumerate() {
         let (low, high) = (0.2 * at as f64, 0.2 * (at + 1) as f64);
