@@ -60,6 +60,25 @@ pub(crate) enum StrategyName {
     Hybrid,
 }
 
+impl StrategyName {
+    /// The engine's strategy, with its default fusion where none is given.
+    ///
+    /// # Errors
+    /// [`UsageError`] for a fusion with a single leg, where it would silently do
+    /// nothing.
+    pub(crate) fn with_fusion(self, fusion: Option<Fusion>) -> Result<Strategy, UsageError> {
+        match (self, fusion) {
+            (Self::Hybrid, None) => Ok(Strategy::DEFAULT),
+            (Self::Hybrid, Some(fusion)) => Ok(Strategy::Hybrid { fusion }),
+            (Self::Lexical, None) => Ok(Strategy::Lexical),
+            (Self::Dense, None) => Ok(Strategy::Dense),
+            (Self::Lexical | Self::Dense, Some(fusion)) => Err(UsageError(format!(
+                "--fusion {fusion} needs two legs; leave it out, or use --strategy hybrid"
+            ))),
+        }
+    }
+}
+
 /// How passages are reranked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RerankName {
@@ -92,15 +111,7 @@ impl StrategyArgs {
     /// do nothing.
     pub(crate) fn resolve(self) -> Result<Strategy, UsageError> {
         let RerankName::None = self.rerank;
-        match (self.strategy, self.fusion) {
-            (StrategyName::Hybrid, None) => Ok(Strategy::DEFAULT),
-            (StrategyName::Hybrid, Some(fusion)) => Ok(Strategy::Hybrid { fusion }),
-            (StrategyName::Lexical, None) => Ok(Strategy::Lexical),
-            (StrategyName::Dense, None) => Ok(Strategy::Dense),
-            (StrategyName::Lexical | StrategyName::Dense, Some(fusion)) => Err(UsageError(
-                format!("--fusion {fusion} needs two legs; leave it out, or use --strategy hybrid"),
-            )),
-        }
+        self.strategy.with_fusion(self.fusion)
     }
 }
 

@@ -155,3 +155,84 @@ fn a_run_file_scores_as_the_run_it_was_written_from() {
     let ndcg = scored["measures"]["nDCG@10"]["mean"].as_f64().unwrap();
     assert!(ndcg > 0.8, "{ndcg}");
 }
+
+const OWNERSHIP: &str = "# Ownership\n\nOwnership is a set of rules that govern how a program \
+manages memory.\n\n## Why it matters\n\nWithout it every allocation must be paired with exactly one \
+free.\n";
+const LOOPS: &str = "# Loops\n\nA loop is a block of code that repeats until it meets a break.\n\n\
+## How to leave one\n\nWrite break where the loop should end, perhaps with a value.\n";
+
+#[test]
+fn a_folder_of_ones_own_is_drafted_audited_scored_and_replayed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| text(&dir.path().join(name)).to_owned();
+    let notes = path("notes");
+    fs::create_dir(&notes).unwrap();
+    fs::write(path("notes/ownership.md"), OWNERSHIP).unwrap();
+    fs::write(path("notes/loops.md"), LOOPS).unwrap();
+    let (questions, index) = (path("questions.jsonl"), path("index"));
+
+    let drafted = json(&["eval", "init", &notes, "--out", &questions, "--json"]);
+    assert_eq!((&drafted["questions"], &drafted["by_split"]["dev"]), (&4.into(), &2.into()));
+    assert!(drafted["trust"].as_str().unwrap().contains("lexical"), "{drafted}");
+    let written = fs::read_to_string(&questions).unwrap();
+    assert_eq!(code(&["eval", "init", &notes, "--out", &questions]), 2);
+    assert_eq!(fs::read_to_string(&questions).unwrap(), written);
+    json(&["eval", "init", &notes, "--out", &questions, "--force", "--json"]);
+    assert_eq!(fs::read_to_string(&questions).unwrap(), written);
+
+    let audited = ["eval", "audit", "--questions", &questions, "--folder", &notes, "--json"];
+    let found = json(&audited);
+    assert_eq!((&found["questions"], &found["resolved"]), (&4.into(), &4.into()), "{found}");
+    assert_eq!((&found["leaks"], &found["duplicates"]), (&0.into(), &0.into()), "{found}");
+    assert_eq!(found["unconfirmed"], 4);
+
+    json(&["ingest", &notes, "--index", &index, "--json"]);
+    assert_eq!(code(&["eval", "audit", "--questions", &questions, "--index", &index]), 0);
+    assert_eq!(code(&["eval", "questions", "--questions", &questions]), 2);
+    let scored =
+        json(&["eval", "questions", "--questions", &questions, "--index", &index, "--json"]);
+    assert_eq!((&scored["questions"], &scored["unconfirmed"]), (&4.into(), &4.into()));
+    assert_eq!(scored["unresolved_quotes"], 0, "{scored}");
+    let told = trovato(&["eval", "questions", "--questions", &questions, "--index", &index]);
+    assert!(String::from_utf8(told.stderr).unwrap().contains("4 of 4 questions are unconfirmed"));
+
+    // A log in which users saw what is not found any more.
+    let query = "what repeats until a break";
+    let request = format!("{{\"query\":\"{query}\",\"strategy\":\"lexical\",\"top\":1}}");
+    let log = format!(
+        "{{\"time\":\"2026-01-02T03:04:05.678Z\",\"collection\":\"notes\",\"generation\":1,\"request\":{request},\
+         \"hits\":[{{\"document\":\"notes/ownership.md\",\"span\":[0,9],\"score\":1.0}}],\"timings_ms\":{{}}}}\n"
+    );
+    let (log_path, export, judged) = (path("log.jsonl"), path("judge.jsonl"), path("users.jsonl"));
+    fs::write(&log_path, log).unwrap();
+    let replay = ["eval", "replay", &log_path, "--index", &index, "--export", &export, "--json"];
+    let replayed = json(&replay);
+    assert_eq!((&replayed["queries"], &replayed["documents"]["mean"]), (&1.into(), &0.0.into()));
+    let [logged, now] = ["logged", "replayed"]
+        .map(|side| replayed["disagreements"][0][side][0]["document"].as_str().unwrap());
+    assert_eq!((logged, now), ("notes/ownership.md", "notes/loops.md"));
+
+    // Of the two exported passages the one about loops answers.
+    let lines = fs::read_to_string(&export).unwrap();
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    let grade = |line: &str| {
+        let grade = u8::from(line.contains("notes/loops.md"));
+        line.replace("\"grade\":null", &format!("\"grade\":{grade}")) + "\n"
+    };
+    fs::write(&export, lines.lines().map(grade).collect::<String>()).unwrap();
+    let made = json(&["eval", "judged", &export, "--index", &index, "--out", &judged, "--json"]);
+    assert_eq!(made["questions"], 1, "{made}");
+    assert!(fs::read_to_string(&judged).unwrap().contains(query));
+    assert_eq!(code(&["eval", "audit", "--questions", &judged, "--folder", &notes]), 0);
+
+    // The file is wrong once a quote is gone, and the exit code says so.
+    fs::write(path("notes/loops.md"), "# Loops\n\nRewritten.\n").unwrap();
+    let output = trovato(&audited);
+    assert_eq!(output.status.code(), Some(1));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&found["resolved"], found["unresolved_quotes"].as_array().unwrap().len()),
+        (&2.into(), 2)
+    );
+}

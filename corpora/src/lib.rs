@@ -5,7 +5,8 @@
 //! documents ([`Qrels`]); [`Question`]s quote the passages that prove their
 //! answers, so that any way of chunking is judged on the same bytes
 //! ([`resolve_quote`]). The demo's corpus, documentation that is already on the
-//! machine, is listed by [`rust_docs`].
+//! machine, is listed by [`rust_docs`]. What was really asked of a server is kept
+//! as a [`LoggedSearch`] a line, after [`Redaction`].
 //!
 //! Of the engine this crate uses names and positions only ([`engine::DocumentId`],
 //! [`engine::Span`]); it indexes nothing and parses no document; of a page it reads
@@ -16,8 +17,10 @@ mod error;
 mod escape;
 mod judgment;
 mod qrels;
+mod query_log;
 mod question;
 mod quote;
+mod redaction;
 pub mod rust_docs;
 mod topics;
 
@@ -29,9 +32,11 @@ pub use judgment::{
     rust_docs_judgments, text_digest,
 };
 pub use qrels::{Judgments, Qrels};
+pub use query_log::{LoggedHit, LoggedRequest, LoggedSearch, QueryLogError, parse_query_log};
 pub use question::{
-    Evidence, Question, QuestionError, QuestionKind, QuestionSplit, parse_questions,
-    rust_docs_questions,
+    Evidence, Question, QuestionError, QuestionKind, QuestionSplit, QuestionStatus,
+    parse_questions, questions_to_jsonl, rust_docs_questions,
 };
-pub use quote::resolve_quote;
+pub use quote::{quote_occurrence, resolve_quote};
+pub use redaction::{Redaction, RedactionRule, UnknownRedactionRule};
 pub use topics::{Topic, read_topics};

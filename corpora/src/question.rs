@@ -8,12 +8,12 @@
 use std::collections::HashSet;
 
 use engine::DocumentId;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::topics::numbered_lines;
 
 /// What a question asks for; results are reported per kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum QuestionKind {
     /// One statement.
@@ -35,7 +35,7 @@ pub enum QuestionKind {
 }
 
 /// Which half a question belongs to. No page serves both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum QuestionSplit {
     /// For choosing and tuning.
@@ -44,8 +44,58 @@ pub enum QuestionSplit {
     Test,
 }
 
+/// Whether a person stands behind a question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QuestionStatus {
+    /// Written or checked by a person; what a question without the field is.
+    #[default]
+    Confirmed,
+    /// A draft made from the document's own words, which nobody has read yet.
+    Unconfirmed,
+}
+
+impl QuestionKind {
+    /// The name in question files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fact => "fact",
+            Self::HowTo => "how-to",
+            Self::Why => "why",
+            Self::ErrorCode => "error-code",
+            Self::Identifier => "identifier",
+            Self::Comparison => "comparison",
+            Self::MultiPassage => "multi-passage",
+            Self::Unanswerable => "unanswerable",
+        }
+    }
+}
+
+impl QuestionSplit {
+    /// The name in question files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl QuestionStatus {
+    /// Whether nobody has read the question yet.
+    pub fn is_unconfirmed(self) -> bool {
+        self == Self::Unconfirmed
+    }
+
+    // By reference, as serde's `skip_serializing_if` asks.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A passage that proves an answer.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// Where it stands.
@@ -57,7 +107,7 @@ pub struct Evidence {
 }
 
 /// A question, its answer, and the passages that prove it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
     /// Unique.
@@ -70,6 +120,9 @@ pub struct Question {
     pub kind: QuestionKind,
     /// Which half it belongs to.
     pub split: QuestionSplit,
+    /// Whether a person stands behind it.
+    #[serde(default, skip_serializing_if = "QuestionStatus::is_default")]
+    pub status: QuestionStatus,
     /// Empty iff the question is unanswerable.
     pub evidence: Vec<Evidence>,
 }
@@ -148,6 +201,18 @@ pub fn parse_questions(jsonl: &str) -> Result<Vec<Question>, QuestionError> {
     Ok(questions)
 }
 
+/// Questions as a file: one JSON object a line, which [`parse_questions`] reads
+/// back.
+pub fn questions_to_jsonl(questions: &[Question]) -> String {
+    questions
+        .iter()
+        .map(|question| {
+            let line = serde_json::to_string(question).expect("plain data serialises");
+            line + "\n"
+        })
+        .collect()
+}
+
 /// The questions over the Rust documentation that come with this version.
 ///
 /// # Errors
@@ -189,6 +254,27 @@ mod tests {
                 panic!("{} asks the same as {other}", question.id);
             }
         }
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_is_written() {
+        let questions = rust_docs_questions().unwrap();
+        let written = questions_to_jsonl(&questions);
+        assert_eq!(parse_questions(&written).unwrap(), questions);
+        assert!(!written.contains("\"status\":"), "confirmed is what a line without the field is");
+        for question in &questions {
+            let kind = serde_json::to_string(&question.kind).unwrap();
+            let split = serde_json::to_string(&question.split).unwrap();
+            assert_eq!(kind, format!("\"{}\"", question.kind.name()));
+            assert_eq!(split, format!("\"{}\"", question.split.name()));
+        }
+        let draft = Question {
+            status: QuestionStatus::Unconfirmed,
+            ..questions.into_iter().next().unwrap()
+        };
+        let written = questions_to_jsonl(std::slice::from_ref(&draft));
+        assert!(written.contains(r#""status":"unconfirmed""#), "{written}");
+        assert_eq!(parse_questions(&written).unwrap(), [draft]);
     }
 
     #[test]

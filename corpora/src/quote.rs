@@ -28,15 +28,39 @@ use engine::Span;
 /// assert_eq!(&text[span.range()], "is\n a set");
 /// ```
 pub fn resolve_quote(text: &str, quote: &str, occurrence: usize) -> Option<Span> {
-    let quote = quote.split_whitespace().collect::<Vec<_>>().join(" ");
-    if quote.is_empty() {
-        return None;
-    }
     let collapsed = Collapsed::new(text);
-    let (start, _) = collapsed.text.match_indices(&quote).nth(occurrence.checked_sub(1)?)?;
-    let end = start + quote.len();
-    // The last byte belongs to a character that stands in the text unchanged.
-    Some(Span::new(collapsed.origin[start], collapsed.origin[end - 1] + 1))
+    let quote = collapse(quote)?;
+    collapsed.matches(&quote).nth(occurrence.checked_sub(1)?)
+}
+
+/// The first place inside `within` where `text` reads as `quote`: the inverse of
+/// [`resolve_quote`].
+///
+/// # Arguments
+/// * `within` - a span of `text`; the match must lie inside it.
+///
+/// # Returns
+/// The `occurrence` under which [`resolve_quote`] gives back that place; `None`
+/// when the quote is blank or does not lie inside.
+///
+/// # Examples
+/// ```
+/// use engine::Span;
+///
+/// let text = "a b, a\nb";
+/// assert_eq!(corpora::quote_occurrence(text, "a b", Span::new(3, 8)), Some(2));
+/// ```
+pub fn quote_occurrence(text: &str, quote: &str, within: Span) -> Option<usize> {
+    let collapsed = Collapsed::new(text);
+    let quote = collapse(quote)?;
+    let inside = |span: Span| span.start >= within.start && span.end <= within.end;
+    collapsed.matches(&quote).position(inside).map(|at| at + 1)
+}
+
+/// `quote` with single blanks; `None` for a blank one.
+fn collapse(quote: &str) -> Option<String> {
+    let quote = quote.split_whitespace().collect::<Vec<_>>().join(" ");
+    (!quote.is_empty()).then_some(quote)
 }
 
 /// A text whose white space runs are single blanks, and where each of its
@@ -68,6 +92,16 @@ impl Collapsed {
         }
         collapsed
     }
+
+    /// Where the original reads as `quote`, which is not empty and has single
+    /// blanks.
+    fn matches(&self, quote: &str) -> impl Iterator<Item = Span> {
+        self.text.match_indices(quote).map(|(start, found)| {
+            let end = start + found.len();
+            // The last byte belongs to a character that stands in the text unchanged.
+            Span::new(self.origin[start], self.origin[end - 1] + 1)
+        })
+    }
 }
 
 #[cfg(test)]
@@ -98,6 +132,18 @@ mod tests {
         assert_eq!(found(text, "a b", 3), Some("a\u{2009}b"));
         assert_eq!(found(text, "a b", 4), None);
         assert_eq!(found(text, "a b", 0), None);
+    }
+
+    #[test]
+    fn an_occurrence_is_found_by_its_place() {
+        let text = "a b, a\nb, a\u{2009}b";
+        for occurrence in 1..=3 {
+            let span = resolve_quote(text, "a b", occurrence).unwrap();
+            assert_eq!(quote_occurrence(text, "a b", span), Some(occurrence));
+        }
+        assert_eq!(quote_occurrence(text, "a b", Span::new(0, text.len())), Some(1));
+        assert_eq!(quote_occurrence(text, "a b", Span::new(1, 7)), None);
+        assert_eq!(quote_occurrence(text, " ", Span::new(0, 3)), None);
     }
 
     proptest! {

@@ -69,7 +69,8 @@ pub use index::{
     OpenOptions, RootRecord, WriterOptions,
 };
 pub use lexical::{
-    Bm25, FieldWeight, FieldWeights, Language, LexicalError, LexicalOptions, Typos, UnknownLanguage,
+    Bm25, FieldWeight, FieldWeights, Language, LexicalError, LexicalOptions, Typos,
+    UnknownLanguage, stems,
 };
 pub use ord_set::OrdSet;
 pub use ranked_list::{RankedList, ScoredChunk};

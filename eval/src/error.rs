@@ -117,6 +117,22 @@ pub enum EvalError {
         /// The most hits of one search.
         limit: usize,
     },
+    /// A request of a query log that this version cannot run.
+    #[error("the logged query {query:?} cannot be replayed: {reason}")]
+    LoggedRequest {
+        /// What was asked.
+        query: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A judged line that cannot become evidence.
+    #[error("judgments, line {line}: {reason}")]
+    Judgment {
+        /// 1-based.
+        line: usize,
+        /// What is wrong with it, and what would be right.
+        reason: String,
+    },
     /// A run file cannot be read or written.
     #[error(transparent)]
     RunFile(#[from] RunFileError),

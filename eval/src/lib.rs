@@ -6,14 +6,18 @@
 //! [`evaluate_questions`] judges passages by the quotes that prove an answer,
 //! and a run file from anywhere is read by [`read_run`]. [`run_gate`] compares
 //! with stored figures; [`measure_grid`] is the experiment behind the default
-//! fusion.
+//! fusion. [`audit()`] says whether a question file is fit to measure with,
+//! [`draft_questions`] starts one for a folder, and [`replay()`] compares what
+//! users were shown with what another configuration would show them.
 //!
 //! Evaluation enters the engine where a server does, at `Searcher::search`, so
 //! what is measured is what is served.
 
+mod audit;
 mod collection;
 mod demo_corpus;
 mod embedding_cache;
+mod draft;
 mod encoder;
 mod error;
 mod evaluation;
@@ -29,19 +33,26 @@ mod pages;
 mod pool;
 mod probe;
 mod questions;
+mod replay;
 mod report;
 mod run;
 mod run_file;
+mod splits;
 pub mod stats;
 mod timing;
 mod topic_run;
 
+pub use audit::{
+    Audit, BySplit, Coverage, Leak, LexicalOverlap, NEAR_DUPLICATE_THRESHOLD, NO_BOOK,
+    NearDuplicatePair, Texts, audit, book_of, quoted_documents, read_texts, stored_texts,
+};
 pub use collection::{
     CollectionOptions, CollectionOutcome, EvalProgress, evaluate_collection, index_collection,
     strategy_name,
 };
 pub use demo_corpus::{corpus_source, index_books, rust_docs_text};
 pub use embedding_cache::CachedEncoder;
+pub use draft::{Drafts, draft_questions, drafts_notice};
 pub use encoder::{LoadError, LoadedEncoder, load_encoder};
 pub use error::EvalError;
 pub use evaluation::{Evaluation, MeasureResult, evaluate};
@@ -72,6 +83,11 @@ pub use questions::{
     EvidencePassage, JudgedQuestion, JudgedRanking, LostJudgments, MissingEvidence, QuestionReport,
     ResolvedQuestion, ResolvedQuestions, ScoredQuestion, StrategyScores, UnresolvedQuote,
     evaluate_questions, join_judgments, resolve_questions,
+};
+pub use replay::{
+    DisagreementReport, HitReport, JudgedQuestions, JudgingLine, OverlapSummary, Persistence,
+    PersistenceError, Replay, ReplayLevel, ReplayOptions, ReplayReport, ReplayedQuery,
+    judging_lines, parse_judgments, questions_from_judgments, rank_biased_overlap, replay,
 };
 pub use report::{
     ByMeasure, Difference, Estimate, NamedEstimates, QuestionScoreReport, ScoreReport,

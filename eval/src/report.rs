@@ -186,6 +186,9 @@ pub struct QuestionScoreReport {
     pub questions: usize,
     /// Questions that nothing answers; not in the means.
     pub unanswerable: usize,
+    /// Drafts that nobody has confirmed; figures over them are too high and
+    /// favour lexical search.
+    pub unconfirmed: usize,
     /// Quotes that the index does not hold; their questions were left out.
     pub unresolved_quotes: usize,
     /// A row per strategy.
@@ -213,6 +216,7 @@ impl From<&QuestionReport> for QuestionScoreReport {
         Self {
             questions: report.questions.len(),
             unanswerable: report.n_unanswerable,
+            unconfirmed: report.n_unconfirmed,
             unresolved_quotes: report.unresolved.len(),
             strategies: report.strategies.iter().map(StrategyReport::from).collect(),
         }

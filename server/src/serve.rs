@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use engine::SearchError;
@@ -13,6 +14,7 @@ use crate::collections::{CollectionSource, Collections, CollectionsError, OpenEr
 use crate::connections;
 use crate::hosts::HostPolicy;
 use crate::limits::Limits;
+use crate::query_log::{QueryLog, QueryLogSummary};
 use crate::refresh;
 use crate::routes::app;
 use crate::state::AppState;
@@ -27,6 +29,8 @@ pub struct ServerConfig {
     pub limits: Limits,
     /// Names the server answers to beside its own; see [`HostPolicy`].
     pub allowed_hosts: Vec<String>,
+    /// Where answered searches are logged; `None` for nowhere.
+    pub query_log: Option<QueryLog>,
     /// Called once with the bound address, when searches can be answered.
     pub on_ready: Box<dyn FnOnce(SocketAddr) + Send>,
 }
@@ -39,6 +43,7 @@ impl ServerConfig {
             collections,
             limits: Limits::default(),
             allowed_hosts: Vec::new(),
+            query_log: None,
             on_ready: Box::new(|_| {}),
         }
     }
@@ -51,6 +56,7 @@ impl std::fmt::Debug for ServerConfig {
             .field("collections", &self.collections)
             .field("limits", &self.limits)
             .field("allowed_hosts", &self.allowed_hosts)
+            .field("query_log", &self.query_log)
             .finish_non_exhaustive()
     }
 }
@@ -123,7 +129,9 @@ pub async fn serve(config: ServerConfig) -> Result<(), ServerError> {
 /// `/healthz` answers at once. The indexes are opened on a thread of their own;
 /// when each has answered one search, `/readyz` and everything else follow.
 /// After `stop` no new connection is accepted, idle ones are closed, and
-/// requests under way get [`Limits::drain_timeout`] to end.
+/// requests under way get [`Limits::drain_timeout`] to end. The query log is
+/// closed last, and what became of its lines is traced: as a warning where any
+/// is missing.
 ///
 /// # Arguments
 /// * `config.listen` is not used: the socket is bound already.
@@ -137,10 +145,39 @@ pub async fn serve_on(
     config: ServerConfig,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), ServerError> {
-    let ServerConfig { listen: _, collections, limits, allowed_hosts, on_ready } = config;
+    let log = config.query_log.clone();
+    let ended = run(listener, config, stop).await;
+    if let Some(log) = log {
+        let path = log.path().to_owned();
+        let closing = tokio::task::spawn_blocking(move || log.close());
+        tell_log(&path, closing.await.map_err(ServerError::Panicked)?);
+    }
+    ended
+}
+
+fn tell_log(path: &Path, summary: QueryLogSummary) {
+    let QueryLogSummary { n_written, n_dropped, n_failed } = summary;
+    let path = path.display();
+    if n_dropped + n_failed > 0 {
+        tracing::warn!(%path, n_written, n_dropped, n_failed, "searches are missing from the query log");
+    } else {
+        tracing::info!(%path, n_written, "the query log is complete");
+    }
+}
+
+async fn run(
+    listener: TcpListener,
+    config: ServerConfig,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), ServerError> {
+    let ServerConfig { listen: _, collections, limits, allowed_hosts, query_log, on_ready } =
+        config;
     check_names(collections.iter().map(CollectionSource::name))?;
     let address = listener.local_addr().map_err(ServerError::Address)?;
     let state = AppState::starting(limits, HostPolicy::for_address(address, &allowed_hosts));
+    if let Some(log) = query_log {
+        state.log_queries(log);
+    }
     let mut running = Running::start(listener, state.clone());
 
     let mut stop = std::pin::pin!(stop);

@@ -8,6 +8,7 @@ use crate::collections::{Collection, Collections};
 use crate::error::ApiError;
 use crate::hosts::HostPolicy;
 use crate::limits::Limits;
+use crate::query_log::QueryLog;
 
 /// The shared state of a server. Cheap to clone; starts without collections,
 /// which are published once all of them are open and warm.
@@ -20,6 +21,7 @@ struct Shared {
     hosts: HostPolicy,
     admission: Admission,
     collections: OnceLock<Collections>,
+    query_log: OnceLock<QueryLog>,
     n_requests: AtomicU64,
 }
 
@@ -32,6 +34,7 @@ impl AppState {
             hosts,
             admission,
             collections: OnceLock::new(),
+            query_log: OnceLock::new(),
             n_requests: AtomicU64::new(0),
         }))
     }
@@ -41,6 +44,13 @@ impl AppState {
     pub fn publish(&self, collections: Collections) {
         if self.0.collections.set(collections).is_err() {
             tracing::warn!("collections were published twice; the second set is ignored");
+        }
+    }
+
+    /// Logs every search answered from now on. The first call counts.
+    pub fn log_queries(&self, log: QueryLog) {
+        if self.0.query_log.set(log).is_err() {
+            tracing::warn!("a second query log was named; it stays empty");
         }
     }
 
@@ -55,6 +65,10 @@ impl AppState {
 
     pub(crate) fn admission(&self) -> &Admission {
         &self.0.admission
+    }
+
+    pub(crate) fn query_log(&self) -> Option<&QueryLog> {
+        self.0.query_log.get()
     }
 
     pub(crate) fn collections(&self) -> Result<&Collections, ApiError> {

@@ -8,8 +8,9 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
+use corpora::Redaction;
 use engine::{Encoder, Index, Manifest, OpenOptions, Verify};
-use server::{CollectionSource, ServerConfig};
+use server::{CollectionSource, QueryLog, QueryLogConfig, ServerConfig};
 
 use crate::encoder;
 use crate::progress::FetchBar;
@@ -18,13 +19,16 @@ const EXAMPLES: &str = "\
 Examples:
   trovato serve --index notes=notes.trovato
   trovato serve --index rust=rust.trovato --index notes=notes.trovato --listen 127.0.0.1:8080
+  trovato serve --index notes=notes.trovato --query-log queries.jsonl
   trovato serve --index notes=notes.trovato --listen 0.0.0.0:7700   (to the network, without a password)
 
   curl -s localhost:7700/v1/search -H 'Content-Type: application/json' \\
        -d '{\"query\": \"who owns a value\", \"top\": 3, \"explain\": true}'
 
 Routes: /v1/search, /v1/documents/ID, /v1/collections, /healthz, /readyz, and a page at /.
-Commits made to an index while it is served are picked up within seconds.";
+Commits made to an index while it is served are picked up within seconds.
+--query-log keeps what was asked, without e-mail addresses, long numbers and what looks like a
+credential; names and other words stay, so say so to those who search.";
 
 /// Answer searches over HTTP, with a page to search
 #[derive(Debug, Args)]
@@ -43,6 +47,22 @@ pub(crate) struct ServeArgs {
     /// for example that of a reverse proxy
     #[arg(long = "allow-host", value_name = "NAME")]
     allowed_hosts: Vec<String>,
+
+    /// Write every answered search to this file, a JSON line each, for
+    /// `trovato eval replay`; off by default
+    #[arg(long, value_name = "FILE")]
+    query_log: Option<PathBuf>,
+
+    /// What is replaced in logged queries: all, none, or of secret, email and
+    /// number those that are listed
+    #[arg(long, value_name = "RULES", default_value_t = Redaction::default(), requires = "query_log")]
+    query_log_redact: Redaction,
+
+    /// The log file's largest size; at it the file is renamed to FILE.1 and the
+    /// one before it deleted
+    #[arg(long, value_name = "MIB", default_value_t = 64, requires = "query_log",
+          value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    query_log_max_mib: u64,
 }
 
 /// `NAME=DIR`.
@@ -67,7 +87,23 @@ impl FromStr for NamedIndex {
 
 /// Runs the subcommand.
 pub(crate) fn run(args: ServeArgs) -> anyhow::Result<()> {
-    let ServeArgs { indexes, listen, allowed_hosts } = args;
+    let ServeArgs {
+        indexes,
+        listen,
+        allowed_hosts,
+        query_log,
+        query_log_redact,
+        query_log_max_mib,
+    } = args;
+    let query_log = query_log
+        .map(|path| {
+            QueryLog::open(QueryLogConfig {
+                redaction: query_log_redact,
+                max_bytes: query_log_max_mib << 20,
+                ..QueryLogConfig::new(path)
+            })
+        })
+        .transpose()?;
     let encoders = Arc::new(Encoders::default());
     let collections = indexes
         .into_iter()
@@ -78,6 +114,7 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<()> {
         .collect();
     let mut config = ServerConfig::new(listen, collections);
     config.allowed_hosts = allowed_hosts;
+    config.query_log = query_log;
     serve(config)
 }
 

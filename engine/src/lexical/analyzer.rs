@@ -88,6 +88,32 @@ impl Tokenizer for Analyzer {
     }
 }
 
+/// The terms of `text` that a body field of `language` holds: stems of words,
+/// compounds and their parts, pairs of characters where words have no blanks.
+///
+/// What the lexical leg sees of a text, for those who measure it: two texts
+/// share a word here exactly where a search for one can find the other by it.
+///
+/// # Returns
+/// In the order of the text, repeated as often as they occur there.
+///
+/// # Examples
+/// ```
+/// use engine::Language;
+///
+/// let terms = engine::stems("Borrowed HashMaps", Language::English);
+/// assert_eq!(terms, ["borrow", "hashmap", "hash", "map"]);
+/// ```
+pub fn stems(text: &str, language: Language) -> Vec<String> {
+    let mut analyzer = Analyzer::new(Terms::Stems, language);
+    let mut stream = analyzer.token_stream(text);
+    let mut stems = Vec::new();
+    while let Some(token) = stream.next() {
+        stems.push(token.text.clone());
+    }
+    stems
+}
+
 /// A text's tokens, all made before the first is read: a callback is simpler to
 /// write than a resumable state, and the buffer is reused from text to text.
 #[derive(Clone, Debug, Default)]

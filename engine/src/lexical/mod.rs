@@ -52,6 +52,7 @@ use self::snapshot::OpenFailure;
 use self::verify::Verifier;
 use crate::segment_file::Verify;
 
+pub use self::analyzer::stems;
 pub use self::bm25::{Bm25, FieldWeight, FieldWeights};
 pub use self::error::LexicalError;
 pub use self::language::{Language, UnknownLanguage};

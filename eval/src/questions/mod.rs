@@ -72,6 +72,9 @@ pub struct QuestionReport {
     pub strategies: Vec<StrategyScores>,
     /// Quotes that are not in the index; their questions were left out.
     pub unresolved: Vec<UnresolvedQuote>,
+    /// How many of the questions asked nobody has confirmed; see
+    /// [`crate::drafts_notice`].
+    pub n_unconfirmed: usize,
     /// Questions that nothing answers; ranking measures say nothing of them.
     pub n_unanswerable: usize,
 }
@@ -90,6 +93,7 @@ pub fn evaluate_questions(
     questions: &[Question],
     strategies: &[Strategy],
 ) -> Result<QuestionReport, EvalError> {
+    let n_unconfirmed = questions.iter().filter(|q| q.status.is_unconfirmed()).count();
     let ResolvedQuestions { questions, unresolved, n_unanswerable } =
         resolve_questions(searcher, questions)?;
     let strategies = strategies
@@ -100,7 +104,7 @@ pub fn evaluate_questions(
         .into_iter()
         .map(|question| ScoredQuestion { id: question.id, kind: question.kind })
         .collect();
-    Ok(QuestionReport { questions, strategies, unresolved, n_unanswerable })
+    Ok(QuestionReport { questions, strategies, unresolved, n_unconfirmed, n_unanswerable })
 }
 
 fn score_strategy(

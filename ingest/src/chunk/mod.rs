@@ -27,6 +27,7 @@ pub use context::ContextStyle;
 pub use fixed::FixedChunker;
 pub use recursive::{DEFAULT_SEPARATORS, RecursiveChunker};
 pub use sentence::SentenceChunker;
+pub use sentences::sentences;
 pub use spec::{ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_SIZE_TOKENS, TokenizerChoice};
 pub use spec_parser::SpecError;
 pub use structure::StructureChunker;

@@ -22,7 +22,7 @@ const ABBREVIATIONS: [&str; 32] = [
 /// The sentences of `span`, touching and in order, each with the white space
 /// that follows it. White space alone makes no sentence, except when `span`
 /// holds nothing else.
-pub(super) fn sentences(text: &str, span: Span) -> Vec<Span> {
+pub fn sentences(text: &str, span: Span) -> Vec<Span> {
     let mut found: Vec<Span> = Vec::new();
     let Some(inner) = span.slice(text) else {
         return found;

@@ -5,6 +5,7 @@ use axum::extract::State;
 
 use crate::error::ApiError;
 use crate::extract::JsonBody;
+use crate::query_log::logged;
 use crate::state::AppState;
 use crate::wire::{OutcomeBody, SearchBody, charge_waiting};
 
@@ -15,6 +16,7 @@ pub(super) async fn search(
     let collection = state.collection(body.collection.as_deref())?;
     let filter = body.filter.clone();
     let mut request = body.into_request(state.limits())?;
+    let log = state.query_log().cloned();
     let work = move |waited| {
         charge_waiting(&mut request, waited);
         let outcome = collection
@@ -22,6 +24,9 @@ pub(super) async fn search(
             .searcher()
             .search(&request)
             .map_err(|error| ApiError::from_search(error, filter.as_deref()))?;
+        if let Some(log) = log {
+            log.record(logged(&request, filter.as_deref(), collection.name(), &outcome));
+        }
         Ok(Json(OutcomeBody::new(&request, Some(collection.name()), outcome)))
     };
     state.admission().run(work).await?

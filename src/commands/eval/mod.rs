@@ -1,15 +1,20 @@
 //! `trovato eval`: figures about retrieval, with intervals, that anyone can
 //! compute again.
 
+mod adopt;
+mod audit;
 mod collection;
 mod diff;
 mod experiment;
 mod fusion_grid;
 mod gate;
+mod init;
 mod judge;
 mod pool;
+mod question_file;
 mod questions;
 mod recipe;
+mod replay;
 mod report;
 mod score;
 mod table;
@@ -24,7 +29,10 @@ Examples:
   trovato eval score --qrels beir/scifact/qrels/test.tsv --run hybrid.run --measures nDCG@10,AP
   trovato eval questions --split dev
   trovato eval run eval/experiments/chunkers.toml
-  trovato eval gate";
+  trovato eval gate
+  trovato eval audit
+  trovato eval init ~/notes
+  trovato eval replay queries.jsonl --index notes.trovato";
 
 /// Measure retrieval quality
 #[derive(Debug, Args)]
@@ -40,8 +48,16 @@ enum Action {
     Collection(collection::CollectionArgs),
     /// Score a TREC run file
     Score(score::ScoreArgs),
-    /// Score the questions over the Rust documentation
+    /// Score questions with quoted evidence
     Questions(questions::QuestionsArgs),
+    /// Check a question file: quotes, splits, duplicates, overlap
+    Audit(audit::AuditArgs),
+    /// Draft a question file for a folder of your own
+    Init(init::InitArgs),
+    /// Run a server's query log against another configuration
+    Replay(replay::ReplayArgs),
+    /// Make questions of a replay's judged passages
+    Adopt(adopt::AdoptArgs),
     /// Fail when retrieval has become worse than the stored figures
     Gate(gate::GateArgs),
     /// Run experiment files: grids of chunkers, strategies and encoders
@@ -64,6 +80,10 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<()> {
         Action::Collection(args) => collection::run(args),
         Action::Score(args) => score::run(&args),
         Action::Questions(args) => questions::run(&args),
+        Action::Audit(args) => audit::run(&args),
+        Action::Init(args) => init::run(&args),
+        Action::Replay(args) => replay::run(&args),
+        Action::Adopt(args) => adopt::run(&args),
         Action::Gate(args) => gate::run(&args),
         Action::Run(args) => experiment::run(&args),
         Action::Report(args) => report::run(&args),

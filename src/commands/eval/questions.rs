@@ -1,5 +1,5 @@
-//! `trovato eval questions`: the project's own ground truth over the Rust
-//! documentation.
+//! `trovato eval questions`: ground truth by quoted passages, the project's own
+//! over the Rust documentation or a user's over theirs.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,9 +8,10 @@ use clap::{Args, ValueEnum};
 use corpora::rust_docs::{PageManifest, RustDocs};
 use corpora::{Question, QuestionSplit, rust_docs_questions};
 use engine::{Index, OpenOptions, Strategy, Verify};
-use eval::{EvalProgress, QuestionScoreReport, evaluate_questions, index_books};
+use eval::{EvalProgress, QuestionScoreReport, drafts_notice, evaluate_questions, index_books};
 use ingest::chunk::ChunkerSpec;
 
+use super::question_file::read_questions;
 use super::recipe::{EvalBars, RecipeArgs, index_cache};
 use super::table::print_questions;
 use crate::encoder;
@@ -22,6 +23,7 @@ Examples:
   trovato eval questions                         on the guides, indexed into the cache
   trovato eval questions --chunker fixed:128/32 --split dev
   trovato eval questions --index rust.trovato    on an index that holds the guides
+  trovato eval questions --questions questions.jsonl --index notes.trovato    your own
 
 Documents: was a page found that holds evidence? Passages: was a chunk found that overlaps
 the quoted evidence? The test split is for reporting; choose and tune on dev.";
@@ -29,7 +31,12 @@ the quoted evidence? The test split is for reporting; choose and tune on dev.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct QuestionsArgs {
-    /// An index that holds the guides
+    /// A question file of your own, as `trovato eval init` begins one
+    /// [default: the questions over the Rust documentation]
+    #[arg(long, value_name = "FILE", requires = "index")]
+    questions: Option<PathBuf>,
+
+    /// An index that holds the documents the questions quote
     #[arg(long, value_name = "DIR", conflicts_with_all = ["chunker", "encoder", "rebuild"])]
     index: Option<PathBuf>,
 
@@ -57,7 +64,7 @@ enum SplitName {
 }
 
 pub(super) fn run(args: &QuestionsArgs) -> anyhow::Result<()> {
-    let questions = questions(args.split)?;
+    let questions = questions(args)?;
     let index = if let Some(dir) = &args.index {
         let loaded = encoder::for_index(dir, &FetchBar::default())?;
         Index::open(dir, OpenOptions { encoder: Some(loaded.encoder), verify: Verify::Auto })?
@@ -69,7 +76,11 @@ pub(super) fn run(args: &QuestionsArgs) -> anyhow::Result<()> {
     let strategies = [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT];
     let report = evaluate_questions(&index.searcher(), &questions, &strategies)?;
     let report = QuestionScoreReport::from(&report);
-    note_other_version()?;
+    match drafts_notice(&questions) {
+        Some(notice) => eprintln!("note: {notice}"),
+        None if args.questions.is_none() => note_other_version()?,
+        None => {}
+    }
     if args.json {
         return print_json(&report);
     }
@@ -77,9 +88,12 @@ pub(super) fn run(args: &QuestionsArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn questions(split: SplitName) -> anyhow::Result<Vec<Question>> {
-    let mut questions = rust_docs_questions()?;
-    questions.retain(|question| match split {
+fn questions(args: &QuestionsArgs) -> anyhow::Result<Vec<Question>> {
+    let mut questions = match &args.questions {
+        Some(path) => read_questions(path)?,
+        None => rust_docs_questions()?,
+    };
+    questions.retain(|question| match args.split {
         SplitName::Dev => question.split == QuestionSplit::Dev,
         SplitName::Test => question.split == QuestionSplit::Test,
         SplitName::All => true,

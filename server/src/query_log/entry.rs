@@ -1,0 +1,91 @@
+//! From a search and its outcome to a line of the log.
+
+use std::collections::BTreeMap;
+
+use corpora::{LoggedHit, LoggedRequest, LoggedSearch};
+use engine::{NearDuplicates, SearchOutcome, SearchRequest, StageTimings, Strategy, Typos};
+use jiff::Timestamp;
+
+/// What is logged of an answered search; not redacted yet.
+///
+/// # Arguments
+/// * `filter` - the expression as it was sent, since a parsed one has no text.
+pub(crate) fn logged(
+    request: &SearchRequest,
+    filter: Option<&str>,
+    collection: &str,
+    outcome: &SearchOutcome,
+) -> LoggedSearch {
+    LoggedSearch {
+        time: format!("{:.3}", Timestamp::now()),
+        collection: collection.to_owned(),
+        generation: outcome.generation,
+        request: logged_request(request, filter),
+        redactions: BTreeMap::new(),
+        hits: outcome
+            .hits
+            .iter()
+            .map(|hit| LoggedHit {
+                document: hit.document.clone(),
+                span: hit.span,
+                score: hit.score,
+            })
+            .collect(),
+        timings_ms: timings(outcome.timings_ms),
+        degraded: outcome.degraded.iter().map(|left_out| left_out.stage.to_string()).collect(),
+    }
+}
+
+fn logged_request(request: &SearchRequest, filter: Option<&str>) -> LoggedRequest {
+    // Without `..`: a parameter that changes the ranking must not be forgotten.
+    let SearchRequest {
+        query,
+        strategy,
+        top,
+        depth,
+        filter: _,
+        per_document,
+        near_duplicates,
+        typos,
+        // The server always lets the engine choose.
+        vectors: _,
+        // These three do not change the ranking of a search that ended in time.
+        detail: _,
+        why_not: _,
+        deadline_ms: _,
+    } = request;
+    let (strategy, fusion) = match strategy {
+        Strategy::Lexical => ("lexical", None),
+        Strategy::Dense => ("dense", None),
+        Strategy::Hybrid { fusion } => ("hybrid", Some(fusion.to_string())),
+    };
+    LoggedRequest {
+        query: query.clone(),
+        strategy: strategy.to_owned(),
+        fusion,
+        top: *top,
+        depth: *depth,
+        filter: filter.map(str::to_owned),
+        per_document: *per_document,
+        typos: *typos == Typos::OneEdit,
+        list_near_duplicates: *near_duplicates == NearDuplicates::List,
+    }
+}
+
+fn timings(timings: StageTimings) -> BTreeMap<String, f64> {
+    let StageTimings { plan, filter, encode, lexical, dense, fusion, rerank, fetch, total } =
+        timings;
+    [
+        ("plan", plan),
+        ("filter", filter),
+        ("encode", encode),
+        ("lexical", lexical),
+        ("dense", dense),
+        ("fusion", fusion),
+        ("rerank", rerank),
+        ("fetch", fetch),
+        ("total", total),
+    ]
+    .map(|(stage, ms)| (stage.to_owned(), ms))
+    .into()
+}

@@ -1,0 +1,64 @@
+//! The query log: what a server writes is what was asked and answered.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use corpora::{LoggedSearch, RedactionRule, parse_query_log};
+use server::{QueryLog, QueryLogConfig, QueryLogSummary};
+use support::Fixture;
+
+#[tokio::test]
+async fn answered_searches_are_logged_with_their_hits() {
+    let fixture = Fixture::new();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("queries.jsonl");
+    let log = QueryLog::open(QueryLogConfig::new(&path)).unwrap();
+    fixture.search(r#"{"query":"before the log"}"#).await.ok();
+    fixture.state.log_queries(log.clone());
+
+    let body = r#"{"query":"borrowed value, mail ann@example.org","fusion":"rrf:7","top":3,
+        "depth":50,"per_document":1,"typos":"one_edit","near_duplicates":"list",
+        "filter":"folder in [notes, book]","explain":true,"deadline_ms":60000}"#;
+    let answered = fixture.search(body).await.ok();
+    fixture.search(r#"{"query":"threads","strategy":"lexical"}"#).await.ok();
+    fixture.search(r#"{"query":"threads","top":0}"#).await.error(400, "out_of_range");
+    assert_eq!(log.close(), QueryLogSummary { n_written: 2, ..QueryLogSummary::default() });
+
+    let written = fs::read_to_string(&path).unwrap();
+    let searches = parse_query_log(&written).unwrap();
+    let LoggedSearch {
+        time,
+        collection,
+        generation,
+        request,
+        redactions,
+        hits,
+        timings_ms,
+        degraded,
+    } = &searches[0];
+    assert!(time.len() == "2026-01-02T03:04:05.678Z".len() && time.ends_with('Z'), "{time}");
+    assert_eq!(
+        (collection.as_str(), *generation),
+        ("texts", answered["generation"].as_u64().unwrap())
+    );
+    assert_eq!(request.query, "borrowed value, mail [email]");
+    assert_eq!((request.strategy.as_str(), request.fusion.as_deref()), ("hybrid", Some("rrf:7")));
+    assert_eq!((request.top, request.depth, request.per_document), (3, Some(50), Some(1)));
+    assert_eq!(request.filter.as_deref(), Some("folder in [notes, book]"));
+    assert!(request.typos && request.list_near_duplicates);
+    assert_eq!(*redactions, BTreeMap::from([(RedactionRule::Email, 1)]));
+    assert!(timings_ms["total"] > 0.0 && degraded.is_empty());
+    assert!(!written.contains("deadline") && !written.contains("ann@"), "{written}");
+    let shown = answered["hits"].as_array().unwrap();
+    assert!(!shown.is_empty() && shown.len() == hits.len());
+    for (hit, shown) in hits.iter().zip(shown) {
+        assert_eq!(hit.document.as_str(), shown["document"]);
+        assert_eq!([hit.span.start, hit.span.end].as_slice(), shown["span"].as_array().unwrap());
+        assert_eq!(hit.score, shown["score"]);
+    }
+    let LoggedSearch { request, redactions, .. } = &searches[1];
+    assert_eq!((request.strategy.as_str(), &request.fusion), ("lexical", &None));
+    assert!(redactions.is_empty());
+}
