@@ -221,7 +221,7 @@ fn a_folder_of_ones_own_is_drafted_audited_scored_and_replayed() {
         line.replace("\"grade\":null", &format!("\"grade\":{grade}")) + "\n"
     };
     fs::write(&export, lines.lines().map(grade).collect::<String>()).unwrap();
-    let made = json(&["eval", "judged", &export, "--index", &index, "--out", &judged, "--json"]);
+    let made = json(&["eval", "adopt", &export, "--index", &index, "--out", &judged, "--json"]);
     assert_eq!(made["questions"], 1, "{made}");
     assert!(fs::read_to_string(&judged).unwrap().contains(query));
     assert_eq!(code(&["eval", "audit", "--questions", &judged, "--folder", &notes]), 0);

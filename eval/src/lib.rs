@@ -16,8 +16,8 @@
 mod audit;
 mod collection;
 mod demo_corpus;
-mod embedding_cache;
 mod draft;
+mod embedding_cache;
 mod encoder;
 mod error;
 mod evaluation;
@@ -51,8 +51,8 @@ pub use collection::{
     strategy_name,
 };
 pub use demo_corpus::{corpus_source, index_books, rust_docs_text};
-pub use embedding_cache::CachedEncoder;
 pub use draft::{Drafts, draft_questions, drafts_notice};
+pub use embedding_cache::CachedEncoder;
 pub use encoder::{LoadError, LoadedEncoder, load_encoder};
 pub use error::EvalError;
 pub use evaluation::{Evaluation, MeasureResult, evaluate};
@@ -87,7 +87,7 @@ pub use questions::{
 pub use replay::{
     DisagreementReport, HitReport, JudgedQuestions, JudgingLine, OverlapSummary, Persistence,
     PersistenceError, Replay, ReplayLevel, ReplayOptions, ReplayReport, ReplayedQuery,
-    judging_lines, parse_judgments, questions_from_judgments, rank_biased_overlap, replay,
+    judging_lines, parse_judging_lines, questions_from_judgments, rank_biased_overlap, replay,
 };
 pub use report::{
     ByMeasure, Difference, Estimate, NamedEstimates, QuestionScoreReport, ScoreReport,

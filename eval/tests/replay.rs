@@ -11,7 +11,7 @@ use engine::{
 };
 use eval::{
     EvalError, JudgingLine, Persistence, ReplayLevel, ReplayOptions, ReplayReport, judging_lines,
-    parse_judgments, questions_from_judgments, replay,
+    parse_judging_lines, questions_from_judgments, replay,
 };
 
 const TEXTS: [(&str, &str); 4] = [
@@ -145,7 +145,7 @@ fn disagreements_are_exported_judged_and_become_questions() {
     };
     let file = |lines: &[JudgingLine]| {
         let line = |line: &JudgingLine| serde_json::to_string(line).unwrap() + "\n";
-        parse_judgments(&lines.iter().map(line).collect::<String>()).unwrap()
+        parse_judging_lines(&lines.iter().map(line).collect::<String>()).unwrap()
     };
     let judged = file(&[
         judge("n/gone.md", 0, None),

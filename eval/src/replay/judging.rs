@@ -90,7 +90,7 @@ pub fn judging_lines(
 ///
 /// # Errors
 /// [`EvalError::Judgment`], with the line.
-pub fn parse_judgments(jsonl: &str) -> Result<Vec<(usize, JudgingLine)>, EvalError> {
+pub fn parse_judging_lines(jsonl: &str) -> Result<Vec<(usize, JudgingLine)>, EvalError> {
     jsonl
         .lines()
         .enumerate()
@@ -123,7 +123,7 @@ pub struct JudgedQuestions {
 /// document.
 ///
 /// # Arguments
-/// * `judged` - with their line numbers, as [`parse_judgments`] gives them.
+/// * `judged` - with their line numbers, as [`parse_judging_lines`] gives them.
 /// * `searcher` - an index that holds the documents; quotes are looked up in it.
 ///
 /// # Errors

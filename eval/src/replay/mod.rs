@@ -18,7 +18,7 @@ use engine::filter::Filter;
 use engine::{DocumentId, Fusion, NearDuplicates, SearchRequest, Searcher, Span, Strategy, Typos};
 
 pub use judging::{
-    JudgedQuestions, JudgingLine, judging_lines, parse_judgments, questions_from_judgments,
+    JudgedQuestions, JudgingLine, judging_lines, parse_judging_lines, questions_from_judgments,
 };
 pub use rbo::{Persistence, PersistenceError, rank_biased_overlap};
 pub use report::{DisagreementReport, HitReport, OverlapSummary, ReplayReport};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 use engine::{Index, OpenOptions, Verify};
-use eval::{Coverage, JudgedQuestions, parse_judgments, questions_from_judgments};
+use eval::{Coverage, JudgedQuestions, parse_judging_lines, questions_from_judgments};
 use serde::Serialize;
 
 use super::question_file::{Existing, write_questions};
@@ -58,7 +58,7 @@ struct Report<'a> {
 pub(super) fn run(args: &AdoptArgs) -> anyhow::Result<()> {
     let jsonl = std::fs::read_to_string(&args.judged)
         .with_context(|| format!("cannot read {}", args.judged.display()))?;
-    let judged = parse_judgments(&jsonl).with_context(|| args.judged.display().to_string())?;
+    let judged = parse_judging_lines(&jsonl).with_context(|| args.judged.display().to_string())?;
     // Documents are read, nothing is searched.
     let index = Index::open(&args.index, OpenOptions { encoder: None, verify: Verify::Auto })?;
     let JudgedQuestions { questions, n_unjudged, n_without_relevant } =
