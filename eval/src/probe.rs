@@ -80,7 +80,7 @@ fn probe_chunker(
     documents: &[Document],
     hasher: &mut blake3::Hasher,
 ) -> Result<(), EvalError> {
-    let chunker = recipe.chunker.build(&recipe.sizer);
+    let chunker = recipe.build_chunker();
     hasher.update(&ingest::chunk::REVISION.to_le_bytes());
     for document in documents {
         for chunk in chunker.chunk(document)? {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use engine::{Block, BlockKind, Chunk, Document, DocumentId, Span};
+use engine::{Block, BlockKind, Chunk, Document, DocumentId, HashEncoder, Span};
 use ingest::chunk::{
-    Chunker, ChunkerSpec, Cl100kSizer, EncoderSizer, Token, TokenMap, TokenSizer, TokenizerError,
+    Chunker, ChunkerParts, ChunkerSpec, Cl100kSizer, EncoderSizer, Token, TokenMap, TokenSizer, TokenizerError,
     Window, WordSizer,
 };
 use proptest::prelude::*;
@@ -102,6 +102,13 @@ fn sizers() -> Vec<Arc<dyn TokenSizer>> {
     vec![Arc::new(WordSizer::for_encoder(WINDOW)), word_piece(), Arc::new(Cl100kSizer::new())]
 }
 
+/// The chunker of a SPEC, with an encoder of words.
+fn build(spec: &str, sizer: &Arc<dyn TokenSizer>) -> Box<dyn Chunker> {
+    let encoder = Arc::new(HashEncoder::new(32, WINDOW));
+    let parts = ChunkerParts { sizer: Arc::clone(sizer), encoder };
+    ChunkerSpec::parse(spec).unwrap().build(&parts)
+}
+
 fn check_laws(document: &Document, chunker: &dyn Chunker, sizer: &dyn TokenSizer) {
     let spec = chunker.spec();
     let text = document.text.as_str();
@@ -148,7 +155,7 @@ fn check_laws(document: &Document, chunker: &dyn Chunker, sizer: &dyn TokenSizer
 fn check_all(document: &Document) {
     for sizer in sizers() {
         for spec in SPECS {
-            let chunker = ChunkerSpec::parse(spec).unwrap().build(&sizer);
+            let chunker = build(spec, &sizer);
             check_laws(document, &*chunker, &*sizer);
         }
     }
@@ -245,7 +252,7 @@ fn a_megabyte_is_shown_to_the_tokenizer_once_and_in_pieces() {
         let recorder =
             Arc::new(Recorder { shown_bytes: AtomicUsize::new(0), longest: Mutex::new(0) });
         let sizer: Arc<dyn TokenSizer> = Arc::<Recorder>::clone(&recorder);
-        let chunks = ChunkerSpec::parse(spec).unwrap().build(&sizer).chunk(&page).unwrap();
+        let chunks = build(spec, &sizer).chunk(&page).unwrap();
         assert!(chunks.len() > 1_000, "{spec}: {} chunks", chunks.len());
         let shown = recorder.shown_bytes.load(Ordering::Relaxed);
         assert!(shown <= page.text.len() + 100, "{spec}: {shown} bytes shown");
@@ -258,7 +265,7 @@ fn a_megabyte_without_a_blank_is_cut_small() {
     let blob = "Zm9vYmFy".repeat(1 << 17);
     for sizer in sizers() {
         let page = document("", &[(None, &blob)]);
-        let chunker = ChunkerSpec::parse("recursive:200/0").unwrap().build(&sizer);
+        let chunker = build("recursive:200/0", &sizer);
         let chunks = chunker.chunk(&page).unwrap();
         assert!(chunks.iter().all(|chunk| chunk.span.len() <= 4_000), "{}", sizer.name());
         assert!(chunks.len() < 6_000, "{}: {}", sizer.name(), chunks.len());
@@ -273,7 +280,7 @@ fn passages(spec: &str, document: &Document) -> Vec<String> {
 
 fn chunk(spec: &str, document: &Document) -> Vec<Chunk> {
     let sizer: Arc<dyn TokenSizer> = Arc::new(WordSizer::for_encoder(WINDOW));
-    ChunkerSpec::parse(spec).unwrap().build(&sizer).chunk(document).unwrap()
+    build(spec, &sizer).chunk(document).unwrap()
 }
 
 fn words(n: usize) -> String {
@@ -423,6 +430,6 @@ fn a_broken_document_is_an_error() {
     page.blocks[0].span.end = 99;
     let sizer: Arc<dyn TokenSizer> = Arc::new(WordSizer::ruler());
     for spec in SPECS {
-        assert!(ChunkerSpec::parse(spec).unwrap().build(&sizer).chunk(&page).is_err(), "{spec}");
+        assert!(build(spec, &sizer).chunk(&page).is_err(), "{spec}");
     }
 }

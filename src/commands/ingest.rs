@@ -180,7 +180,7 @@ impl Target {
                 manifest.chunker
             );
         }
-        let chunker = given.build(&loaded.sizer()?);
+        let chunker = given.build(&loaded.chunker_parts()?);
         let encoder = loaded.encoder;
         let options = OpenOptions { encoder: Some(Arc::clone(&encoder)), verify: Verify::Auto };
         Ok(Self { index: Index::open(&args.index, options)?, chunker, encoder })
@@ -190,7 +190,7 @@ impl Target {
         let name = args.encoder.as_deref().unwrap_or(models::DEFAULT_MODEL);
         let loaded = load_encoder(name, &FetchBar::default())?;
         let chunker =
-            with_tokenizer(args, || Ok(loaded.default_chunker()))?.build(&loaded.sizer()?);
+            with_tokenizer(args, || Ok(loaded.default_chunker()))?.build(&loaded.chunker_parts()?);
         let encoder = loaded.encoder;
         let manifest = Manifest::new(EncoderIdentity::of(encoder.as_ref()), chunker.spec());
         let index = Index::create(&args.index, manifest, Some(Arc::clone(&encoder)))?;

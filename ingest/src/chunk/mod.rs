@@ -11,6 +11,7 @@
 
 mod context;
 mod fixed;
+mod parts;
 mod recursive;
 mod sentence;
 mod sentences;
@@ -21,10 +22,11 @@ mod token_map;
 mod tokenizer;
 mod whole;
 
-use engine::{Chunk, Document, DocumentError, DocumentId};
+use engine::{Chunk, Document, DocumentError, DocumentId, EncodeError};
 
 pub use context::ContextStyle;
 pub use fixed::FixedChunker;
+pub use parts::ChunkerParts;
 pub use recursive::{DEFAULT_SEPARATORS, RecursiveChunker};
 pub use sentence::SentenceChunker;
 pub use spec::{ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_SIZE_TOKENS, TokenizerChoice};
@@ -94,5 +96,14 @@ pub enum ChunkError {
         /// What the tokenizer said.
         #[source]
         source: TokenizerError,
+    },
+    /// A chunker that compares meanings could not encode its pieces.
+    #[error("document {document} cannot be encoded to find where it should be cut")]
+    Encode {
+        /// Which document.
+        document: DocumentId,
+        /// What the encoder said.
+        #[source]
+        source: EncodeError,
     },
 }

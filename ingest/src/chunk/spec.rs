@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use super::context::{ContextStyle, Ruler};
 use super::spec_parser::{SpecError, parse_spec};
-use super::tokenizer::{Cl100kSizer, TokenSizer};
+use super::tokenizer::Cl100kSizer;
 use super::{
-    Chunker, DEFAULT_SEPARATORS, FixedChunker, RecursiveChunker, SentenceChunker, StructureChunker,
+    Chunker, ChunkerParts, DEFAULT_SEPARATORS, FixedChunker, RecursiveChunker, SentenceChunker, StructureChunker,
     WholeChunker,
 };
 
@@ -158,20 +158,19 @@ impl ChunkerSpec {
     /// The chunker itself.
     ///
     /// # Arguments
-    /// * `encoder` - the encoder's tokenizer; a spec that names another does not
-    ///   use it.
-    pub fn build(&self, encoder: &Arc<dyn TokenSizer>) -> Box<dyn Chunker> {
+    /// * `parts` - the encoder the chunks are for, and its tokenizer.
+    pub fn build(&self, parts: &ChunkerParts) -> Box<dyn Chunker> {
         let spec = self.clone();
         let ruler = |size: ChunkSize| Ruler {
             sizer: match self.tokenizer {
-                TokenizerChoice::Encoder => Arc::clone(encoder),
+                TokenizerChoice::Encoder => Arc::clone(&parts.sizer),
                 TokenizerChoice::Cl100k => Arc::new(Cl100kSizer::new()),
             },
             size,
             context: self.context,
         };
         match &self.strategy {
-            ChunkStrategy::Whole => Box::new(WholeChunker::new(Arc::clone(encoder))),
+            ChunkStrategy::Whole => Box::new(WholeChunker::new(Arc::clone(&parts.sizer))),
             ChunkStrategy::Fixed(size) => Box::new(FixedChunker::new(spec, ruler(*size))),
             ChunkStrategy::Recursive { size, separators } => {
                 Box::new(RecursiveChunker::new(spec, ruler(*size), separators.clone()))
