@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use engine::{Block, BlockKind, Chunk, Document, DocumentId, HashEncoder, Span};
+use engine::{
+    Block, BlockKind, Chunk, Document, DocumentId, Embeddings, EncodeError, Encoder, HashEncoder, Span, TextRole,
+};
 use ingest::chunk::{
-    Chunker, ChunkerParts, ChunkerSpec, Cl100kSizer, EncoderSizer, Token, TokenMap, TokenSizer, TokenizerError,
+    ChunkError, Chunker, ChunkerParts, ChunkerSpec, Cl100kSizer, EncoderSizer, Token, TokenMap, TokenSizer, TokenizerError,
     Window, WordSizer,
 };
 use proptest::prelude::*;
 
 const WINDOW: usize = 64;
 
-const SPECS: [&str; 12] = [
+const SPECS: [&str; 14] = [
     "whole",
     "fixed:20/0",
     "fixed:40/20",
@@ -27,6 +29,8 @@ const SPECS: [&str; 12] = [
     "structure:64",
     "structure:40,min=0",
     "structure:64,context=none,min=64",
+    "cluster:48",
+    "cluster:60,piece=8,context=headings",
 ];
 
 /// Builds a document from blocks; `None` is text that no block claims.
@@ -248,7 +252,7 @@ impl TokenSizer for Recorder {
 fn a_megabyte_is_shown_to_the_tokenizer_once_and_in_pieces() {
     let line = "All in one line, without an end; ".repeat(32_000);
     let page = document("Title", &[(Some(heading(1)), "Title"), (None, &line)]);
-    for spec in ["fixed:200/100", "recursive:200/0", "sentence:200/50", "structure:256"] {
+    for spec in ["fixed:200/100", "recursive:200/0", "sentence:200/50", "structure:256", "cluster:200"] {
         let recorder =
             Arc::new(Recorder { shown_bytes: AtomicUsize::new(0), longest: Mutex::new(0) });
         let sizer: Arc<dyn TokenSizer> = Arc::<Recorder>::clone(&recorder);
@@ -422,6 +426,53 @@ fn structure_joins_small_sections_but_never_into_the_parent_level() {
     assert!(found[1].starts_with("B\n\nw0"));
     let apart = passages("structure:64,min=0", &page);
     assert_eq!(apart[..2], ["A\n\nA1\n\nshort one", "A2\n\nshort two"]);
+}
+
+#[test]
+fn cluster_joins_pieces_of_like_words_and_parts_them_from_others() {
+    // Eight pieces of nine words each: four of one subject, four of another.
+    let cats = "the cat sat on the mat with the cat. ".repeat(4);
+    let taxes = "income tax rates rise when income tax rules change. ".repeat(4);
+    let page = document("", &[(None, &format!("{cats}{taxes}"))]);
+    let found = passages("cluster:64,piece=10", &page);
+    assert_eq!(found, [cats.trim(), taxes.trim()]);
+    // A chunk has at most SIZE / piece pieces.
+    assert_eq!(passages("cluster:20,piece=10", &page).len(), 4);
+}
+
+/// Refuses every text.
+struct Broken;
+
+impl Encoder for Broken {
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+
+    fn fingerprint(&self) -> &'static str {
+        "broken"
+    }
+
+    fn dim(&self) -> usize {
+        8
+    }
+
+    fn max_tokens(&self) -> usize {
+        WINDOW
+    }
+
+    fn encode(&self, _: &[&str], _: TextRole) -> Result<Embeddings, EncodeError> {
+        Err(EncodeError::NonFinite { index: 0 })
+    }
+}
+
+#[test]
+fn an_encoder_that_fails_is_named_with_the_document() {
+    let sizer = Arc::new(WordSizer::for_encoder(WINDOW));
+    let parts = ChunkerParts { sizer, encoder: Arc::new(Broken) };
+    let chunker = ChunkerSpec::parse("cluster:64").unwrap().build(&parts);
+    let error = chunker.chunk(&document("", &[(PROSE, &words(100))])).unwrap_err();
+    assert!(matches!(error, ChunkError::Encode { .. }), "{error:?}");
+    assert!(error.to_string().contains("docs/page.html"));
 }
 
 #[test]

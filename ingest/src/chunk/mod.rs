@@ -1,20 +1,24 @@
 //! Chunkers: cut a document's canonical text into the passages that are ranked.
 //!
-//! Five strategies behind one trait, named by a [`ChunkerSpec`]: `whole`,
-//! `fixed` (token windows), `recursive` (separators), `sentence` and
-//! `structure` (headings and code blocks). All of them return byte spans into
-//! the same text, so that any two can be judged on the same ground truth, and
-//! all but `whole` keep every chunk within its SIZE in tokens.
+//! The strategies stand behind one trait and are named by a [`ChunkerSpec`]:
+//! `whole`, `fixed` (token windows), `recursive` (separators), `sentence`,
+//! `structure` (headings and code blocks) and `cluster` (meaning). All of them
+//! return byte spans into the same text, so that any two can be judged on the
+//! same ground truth, and all but `whole` keep every chunk within its SIZE in
+//! tokens. `docs/chunkers.md` says when to use which.
 //!
 //! A document is tokenised once ([`TokenMap`]); sizes are then looked up, so
-//! chunking costs time linear in the text whatever the strategy.
+//! chunking costs time linear in the text whatever the strategy. Those that cut
+//! by meaning run the encoder on top, which costs far more.
 
+mod cluster;
 mod context;
 mod fixed;
 mod parts;
 mod recursive;
 mod sentence;
 mod sentences;
+mod similarity;
 mod spec;
 mod spec_parser;
 mod structure;
@@ -24,6 +28,7 @@ mod whole;
 
 use engine::{Chunk, Document, DocumentError, DocumentId, EncodeError};
 
+pub use cluster::ClusterChunker;
 pub use context::ContextStyle;
 pub use fixed::FixedChunker;
 pub use parts::ChunkerParts;

@@ -13,7 +13,7 @@ use super::context::{ContextStyle, Ruler};
 use super::spec_parser::{SpecError, parse_spec};
 use super::tokenizer::Cl100kSizer;
 use super::{
-    Chunker, ChunkerParts, DEFAULT_SEPARATORS, FixedChunker, RecursiveChunker, SentenceChunker, StructureChunker,
+    Chunker, ChunkerParts, ClusterChunker, DEFAULT_SEPARATORS, FixedChunker, RecursiveChunker, SentenceChunker, StructureChunker,
     WholeChunker,
 };
 
@@ -33,6 +33,14 @@ pub(super) const MAX_OVERLAP_QUARTERS: usize = 3;
 
 /// A structural chunk below SIZE divided by this may grow past its section.
 pub(super) const DEFAULT_MIN_SHARE: usize = 4;
+
+/// Size of a piece of `cluster`, as in its publication; in chunks so small that
+/// four of them would not fit, a quarter of SIZE.
+const DEFAULT_PIECE_TOKENS: usize = 50;
+
+/// A chunk of `cluster` has at most so many pieces: the work grows with their
+/// square.
+pub(super) const MAX_CLUSTER_PIECES: usize = 64;
 
 /// The size of a chunk, in tokens of the spec's tokenizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +73,13 @@ pub enum ChunkStrategy {
         tokens: usize,
         /// A smaller section is joined with the ones that follow it.
         min_tokens: usize,
+    },
+    /// Where pieces are least alike.
+    Cluster {
+        /// The size of a chunk.
+        tokens: usize,
+        /// The size of the pieces that are compared.
+        piece_tokens: usize,
     },
 }
 
@@ -136,7 +151,8 @@ impl ChunkerSpec {
             ChunkStrategy::Fixed(_)
             | ChunkStrategy::Recursive { .. }
             | ChunkStrategy::Sentence(_)
-            | ChunkStrategy::Structure { .. } => Self { tokenizer, ..self },
+            | ChunkStrategy::Structure { .. }
+            | ChunkStrategy::Cluster { .. } => Self { tokenizer, ..self },
         }
     }
 
@@ -169,6 +185,8 @@ impl ChunkerSpec {
             size,
             context: self.context,
         };
+        let plain = |tokens| ChunkSize { tokens, overlap_tokens: 0 };
+        let encoder = || Arc::clone(&parts.encoder);
         match &self.strategy {
             ChunkStrategy::Whole => Box::new(WholeChunker::new(Arc::clone(&parts.sizer))),
             ChunkStrategy::Fixed(size) => Box::new(FixedChunker::new(spec, ruler(*size))),
@@ -177,8 +195,11 @@ impl ChunkerSpec {
             }
             ChunkStrategy::Sentence(size) => Box::new(SentenceChunker::new(spec, ruler(*size))),
             &ChunkStrategy::Structure { tokens, min_tokens } => {
-                let size = ChunkSize { tokens, overlap_tokens: 0 };
-                Box::new(StructureChunker::new(spec, ruler(size), min_tokens))
+                Box::new(StructureChunker::new(spec, ruler(plain(tokens)), min_tokens))
+            }
+            &ChunkStrategy::Cluster { tokens, piece_tokens } => {
+                let ruler = ruler(plain(tokens));
+                Box::new(ClusterChunker::new(spec, ruler, encoder(), piece_tokens))
             }
         }
     }
@@ -189,8 +210,13 @@ impl ChunkerSpec {
             ChunkStrategy::Whole
             | ChunkStrategy::Fixed(_)
             | ChunkStrategy::Recursive { .. }
-            | ChunkStrategy::Sentence(_) => ContextStyle::None,
+            | ChunkStrategy::Sentence(_)
+            | ChunkStrategy::Cluster { .. } => ContextStyle::None,
         }
+    }
+
+    pub(super) fn default_piece_tokens(tokens: usize) -> usize {
+        DEFAULT_PIECE_TOKENS.min(tokens / 4)
     }
 }
 
@@ -222,6 +248,12 @@ impl fmt::Display for ChunkerSpec {
                 write!(f, "structure:{tokens}")?;
                 if *min_tokens != tokens / DEFAULT_MIN_SHARE {
                     write!(f, ",min={min_tokens}")?;
+                }
+            }
+            ChunkStrategy::Cluster { tokens, piece_tokens } => {
+                write!(f, "cluster:{tokens}")?;
+                if *piece_tokens != Self::default_piece_tokens(*tokens) {
+                    write!(f, ",piece={piece_tokens}")?;
                 }
             }
         }
@@ -283,6 +315,8 @@ mod tests {
         check("structure", "structure:256");
         check("structure:256,min=64", "structure:256");
         check("structure:256,min=10,context=none", "structure:256,min=10,context=none");
+        check("cluster:250,piece=50,tokenizer=cl100k", "cluster:250,tokenizer=cl100k");
+        check("cluster:100,piece=50", "cluster:100,piece=50");
     }
 
     #[test]
@@ -292,7 +326,7 @@ mod tests {
                 "",
                 "no chunker is called \"\"; there are whole, fixed, recursive, sentence, structure",
             ),
-            ("semantic:5", "no chunker is called \"semantic\""),
+            ("paragraph:5", "no chunker is called \"paragraph\""),
             ("whole:5", "remove \"5\""),
             ("whole,context=title", "remove \"context=title\""),
             ("fixed:many", "SIZE \"many\" is not a number from 16"),
@@ -302,6 +336,9 @@ mod tests {
             ("fixed:100/76", "at most 75"),
             ("structure:256/20", "remove \"/20\""),
             ("structure:256,min=300", "min=\"300\" is not valid"),
+            ("cluster:256/20", "remove \"/20\""),
+            ("cluster:256,piece=3", "from SIZE / 64 to SIZE"),
+            ("cluster:256,min=30", "it has context, piece, tokenizer"),
             ("fixed:100,min=5", "fixed has no key \"min\"; it has context, tokenizer"),
             ("fixed:100,context", "\"context\" is not key=value"),
             ("fixed:100,context=all", "none, title or headings"),
@@ -325,12 +362,17 @@ mod tests {
             .prop_flat_map(|tokens| (Just(tokens), 0..=tokens * 3 / 4))
             .prop_map(|(tokens, overlap_tokens)| ChunkSize { tokens, overlap_tokens });
         let separators = proptest::collection::vec("[\\n\\t|, .\\\\a-z漢=]{0,3}", 1..5);
-        let strategy = (size, separators, 0..5usize, 0..=100usize).prop_map(
+        let strategy = (size, separators, 0..6usize, 0..=100usize).prop_map(
             |(size, separators, kind, percent)| match kind {
                 0 => ChunkStrategy::Whole,
                 1 => ChunkStrategy::Fixed(size),
                 2 => ChunkStrategy::Recursive { size, separators },
                 3 => ChunkStrategy::Sentence(size),
+                4 => ChunkStrategy::Cluster {
+                    tokens: size.tokens,
+                    piece_tokens: (size.tokens * percent / 100)
+                        .max(size.tokens.div_ceil(MAX_CLUSTER_PIECES)),
+                },
                 _ => ChunkStrategy::Structure {
                     tokens: size.tokens,
                     min_tokens: size.tokens * percent / 100,

@@ -5,10 +5,10 @@ use super::context::ContextStyle;
 use super::recursive::DEFAULT_SEPARATORS;
 use super::spec::{
     ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_MIN_SHARE, DEFAULT_SIZE_TOKENS,
-    MAX_OVERLAP_QUARTERS, MAX_SIZE_TOKENS, MIN_SIZE_TOKENS, TokenizerChoice, context_name,
+    MAX_CLUSTER_PIECES, MAX_OVERLAP_QUARTERS, MAX_SIZE_TOKENS, MIN_SIZE_TOKENS, TokenizerChoice, context_name,
 };
 
-const NAMES: &str = "whole, fixed, recursive, sentence, structure";
+const NAMES: &str = "whole, fixed, recursive, sentence, structure, cluster";
 
 /// A SPEC that names no chunker.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,8 +31,8 @@ enum Problem {
     Overlap(String),
     #[error("OVERLAP {overlap} is more than three quarters of SIZE {size} (at most {})", size * MAX_OVERLAP_QUARTERS / 4)]
     OverlapRange { overlap: usize, size: usize },
-    #[error("`structure` cuts at headings and blocks and takes no OVERLAP, remove \"/{0}\"")]
-    StructureOverlap(String),
+    #[error("`{name}` cuts where the text changes and takes no OVERLAP, remove \"/{overlap}\"")]
+    NoOverlap { name: String, overlap: String },
     #[error("{0:?} is not key=value")]
     NotAKey(String),
     #[error("{name} has no key {key:?}; it has {valid}")]
@@ -79,15 +79,20 @@ impl Parser<'_> {
                 )?,
             },
             "structure" => {
-                if let Some((_, overlap)) = size.and_then(|size| size.split_once('/')) {
-                    return Err(Problem::StructureOverlap(overlap.to_owned()));
-                }
-                let tokens = parse_size(size)?.tokens;
+                let tokens = parse_tokens(name, size)?;
                 let min_tokens = match keys.take("min") {
                     Some(value) => parse_min(value, tokens)?,
                     None => tokens / DEFAULT_MIN_SHARE,
                 };
                 ChunkStrategy::Structure { tokens, min_tokens }
+            }
+            "cluster" => {
+                let tokens = parse_tokens(name, size)?;
+                let piece_tokens = match keys.take("piece") {
+                    Some(value) => parse_piece(value, tokens)?,
+                    None => ChunkerSpec::default_piece_tokens(tokens),
+                };
+                ChunkStrategy::Cluster { tokens, piece_tokens }
             }
             _ => return Err(Problem::Name(name.to_owned())),
         };
@@ -136,6 +141,7 @@ impl<'s> Keys<'s> {
         let valid = match self.name {
             "recursive" => "context, separators, tokenizer",
             "structure" => "context, min, tokenizer",
+            "cluster" => "context, piece, tokenizer",
             _ => "context, tokenizer",
         };
         Err(Problem::Key { name: self.name.to_owned(), key: (*key).to_owned(), valid })
@@ -157,6 +163,23 @@ fn parse_size(size: Option<&str>) -> Result<ChunkSize, Problem> {
         return Err(Problem::OverlapRange { overlap: overlap_tokens, size: tokens });
     }
     Ok(ChunkSize { tokens, overlap_tokens })
+}
+
+/// A SIZE alone.
+fn parse_tokens(name: &str, size: Option<&str>) -> Result<usize, Problem> {
+    if let Some((_, overlap)) = size.and_then(|size| size.split_once('/')) {
+        return Err(Problem::NoOverlap { name: name.to_owned(), overlap: overlap.to_owned() });
+    }
+    Ok(parse_size(size)?.tokens)
+}
+
+fn parse_piece(value: &str, size: usize) -> Result<usize, Problem> {
+    let valid = size.div_ceil(MAX_CLUSTER_PIECES)..=size;
+    value.trim().parse().ok().filter(|piece| valid.contains(piece)).ok_or_else(|| Problem::Value {
+        key: "piece",
+        value: value.to_owned(),
+        valid: "it is a number of tokens from SIZE / 64 to SIZE",
+    })
 }
 
 fn parse_min(value: &str, size: usize) -> Result<usize, Problem> {
