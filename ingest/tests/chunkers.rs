@@ -16,7 +16,7 @@ use proptest::prelude::*;
 
 const WINDOW: usize = 64;
 
-const SPECS: [&str; 14] = [
+const SPECS: [&str; 16] = [
     "whole",
     "fixed:20/0",
     "fixed:40/20",
@@ -31,6 +31,8 @@ const SPECS: [&str; 14] = [
     "structure:64,context=none,min=64",
     "cluster:48",
     "cluster:60,piece=8,context=headings",
+    "semantic:48",
+    "semantic:64,percentile=50,buffer=0,context=headings",
 ];
 
 /// Builds a document from blocks; `None` is text that no block claims.
@@ -252,7 +254,7 @@ impl TokenSizer for Recorder {
 fn a_megabyte_is_shown_to_the_tokenizer_once_and_in_pieces() {
     let line = "All in one line, without an end; ".repeat(32_000);
     let page = document("Title", &[(Some(heading(1)), "Title"), (None, &line)]);
-    for spec in ["fixed:200/100", "recursive:200/0", "sentence:200/50", "structure:256", "cluster:200"] {
+    for spec in ["fixed:200/100", "recursive:200/0", "sentence:200/50", "structure:256", "cluster:200", "semantic:200"] {
         let recorder =
             Arc::new(Recorder { shown_bytes: AtomicUsize::new(0), longest: Mutex::new(0) });
         let sizer: Arc<dyn TokenSizer> = Arc::<Recorder>::clone(&recorder);
@@ -440,6 +442,20 @@ fn cluster_joins_pieces_of_like_words_and_parts_them_from_others() {
     assert_eq!(passages("cluster:20,piece=10", &page).len(), 4);
 }
 
+#[test]
+fn semantic_cuts_where_the_subject_changes_and_keeps_to_its_size() {
+    let cats = "The cat sat on the mat. The mat was under the cat. The cat sat on. ";
+    let taxes = "Income tax rises again. Nobody likes income tax. Tax again rises.";
+    let page = document("", &[(None, &format!("{cats}{taxes}"))]);
+    // Five distances; above the 80th percentile lies the largest alone.
+    let spec = "semantic:64,buffer=0,percentile=80";
+    assert_eq!(passages(spec, &page), [cats.trim(), taxes]);
+    assert_eq!(passages("semantic:64,percentile=100", &page).len(), 1);
+    // Groups beyond SIZE are cut between sentences.
+    let small = passages("semantic:16,buffer=0,percentile=80", &page);
+    assert_eq!(small[0], "The cat sat on the mat. The mat was under the cat.");
+}
+
 /// Refuses every text.
 struct Broken;
 
@@ -469,10 +485,12 @@ impl Encoder for Broken {
 fn an_encoder_that_fails_is_named_with_the_document() {
     let sizer = Arc::new(WordSizer::for_encoder(WINDOW));
     let parts = ChunkerParts { sizer, encoder: Arc::new(Broken) };
-    let chunker = ChunkerSpec::parse("cluster:64").unwrap().build(&parts);
-    let error = chunker.chunk(&document("", &[(PROSE, &words(100))])).unwrap_err();
-    assert!(matches!(error, ChunkError::Encode { .. }), "{error:?}");
-    assert!(error.to_string().contains("docs/page.html"));
+    for spec in ["cluster:64", "semantic:64"] {
+        let chunker = ChunkerSpec::parse(spec).unwrap().build(&parts);
+        let error = chunker.chunk(&document("", &[(PROSE, "One. Two.")])).unwrap_err();
+        assert!(matches!(error, ChunkError::Encode { .. }), "{error:?}");
+        assert!(error.to_string().contains("docs/page.html"));
+    }
 }
 
 #[test]

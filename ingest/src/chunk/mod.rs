@@ -2,10 +2,10 @@
 //!
 //! The strategies stand behind one trait and are named by a [`ChunkerSpec`]:
 //! `whole`, `fixed` (token windows), `recursive` (separators), `sentence`,
-//! `structure` (headings and code blocks) and `cluster` (meaning). All of them
-//! return byte spans into the same text, so that any two can be judged on the
-//! same ground truth, and all but `whole` keep every chunk within its SIZE in
-//! tokens. `docs/chunkers.md` says when to use which.
+//! `structure` (headings and code blocks), `cluster` and `semantic` (meaning).
+//! All of them return byte spans into the same text, so that any two can be
+//! judged on the same ground truth, and all but `whole` keep every chunk within
+//! its SIZE in tokens. `docs/chunkers.md` says when to use which.
 //!
 //! A document is tokenised once ([`TokenMap`]); sizes are then looked up, so
 //! chunking costs time linear in the text whatever the strategy. Those that cut
@@ -16,6 +16,7 @@ mod context;
 mod fixed;
 mod parts;
 mod recursive;
+mod semantic;
 mod sentence;
 mod sentences;
 mod similarity;
@@ -33,6 +34,7 @@ pub use context::ContextStyle;
 pub use fixed::FixedChunker;
 pub use parts::ChunkerParts;
 pub use recursive::{DEFAULT_SEPARATORS, RecursiveChunker};
+pub use semantic::{Breakpoints, SemanticChunker};
 pub use sentence::SentenceChunker;
 pub use spec::{ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_SIZE_TOKENS, TokenizerChoice};
 pub use spec_parser::SpecError;

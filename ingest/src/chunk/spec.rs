@@ -13,7 +13,7 @@ use super::context::{ContextStyle, Ruler};
 use super::spec_parser::{SpecError, parse_spec};
 use super::tokenizer::Cl100kSizer;
 use super::{
-    Chunker, ChunkerParts, ClusterChunker, DEFAULT_SEPARATORS, FixedChunker, RecursiveChunker, SentenceChunker, StructureChunker,
+    Breakpoints, Chunker, ChunkerParts, ClusterChunker, DEFAULT_SEPARATORS, FixedChunker, RecursiveChunker, SemanticChunker, SentenceChunker, StructureChunker,
     WholeChunker,
 };
 
@@ -80,6 +80,13 @@ pub enum ChunkStrategy {
         tokens: usize,
         /// The size of the pieces that are compared.
         piece_tokens: usize,
+    },
+    /// Between sentences that differ most.
+    Semantic {
+        /// The largest size of a chunk.
+        tokens: usize,
+        /// What counts as different.
+        breakpoints: Breakpoints,
     },
 }
 
@@ -152,7 +159,8 @@ impl ChunkerSpec {
             | ChunkStrategy::Recursive { .. }
             | ChunkStrategy::Sentence(_)
             | ChunkStrategy::Structure { .. }
-            | ChunkStrategy::Cluster { .. } => Self { tokenizer, ..self },
+            | ChunkStrategy::Cluster { .. }
+            | ChunkStrategy::Semantic { .. } => Self { tokenizer, ..self },
         }
     }
 
@@ -201,6 +209,10 @@ impl ChunkerSpec {
                 let ruler = ruler(plain(tokens));
                 Box::new(ClusterChunker::new(spec, ruler, encoder(), piece_tokens))
             }
+            &ChunkStrategy::Semantic { tokens, breakpoints } => {
+                let ruler = ruler(plain(tokens));
+                Box::new(SemanticChunker::new(spec, ruler, encoder(), breakpoints))
+            }
         }
     }
 
@@ -211,7 +223,8 @@ impl ChunkerSpec {
             | ChunkStrategy::Fixed(_)
             | ChunkStrategy::Recursive { .. }
             | ChunkStrategy::Sentence(_)
-            | ChunkStrategy::Cluster { .. } => ContextStyle::None,
+            | ChunkStrategy::Cluster { .. }
+            | ChunkStrategy::Semantic { .. } => ContextStyle::None,
         }
     }
 
@@ -254,6 +267,15 @@ impl fmt::Display for ChunkerSpec {
                 write!(f, "cluster:{tokens}")?;
                 if *piece_tokens != Self::default_piece_tokens(*tokens) {
                     write!(f, ",piece={piece_tokens}")?;
+                }
+            }
+            ChunkStrategy::Semantic { tokens, breakpoints: Breakpoints { percentile, buffer } } => {
+                write!(f, "semantic:{tokens}")?;
+                if *percentile != Breakpoints::DEFAULT.percentile {
+                    write!(f, ",percentile={percentile}")?;
+                }
+                if *buffer != Breakpoints::DEFAULT.buffer {
+                    write!(f, ",buffer={buffer}")?;
                 }
             }
         }
@@ -317,6 +339,8 @@ mod tests {
         check("structure:256,min=10,context=none", "structure:256,min=10,context=none");
         check("cluster:250,piece=50,tokenizer=cl100k", "cluster:250,tokenizer=cl100k");
         check("cluster:100,piece=50", "cluster:100,piece=50");
+        check("semantic:256,percentile=95,buffer=1", "semantic:256");
+        check("semantic:256,buffer=0,percentile=80", "semantic:256,percentile=80,buffer=0");
     }
 
     #[test]
@@ -338,6 +362,8 @@ mod tests {
             ("structure:256,min=300", "min=\"300\" is not valid"),
             ("cluster:256/20", "remove \"/20\""),
             ("cluster:256,piece=3", "from SIZE / 64 to SIZE"),
+            ("semantic:256,percentile=101", "from 0 to 100"),
+            ("semantic:256,buffer=9", "from 0 to 8"),
             ("cluster:256,min=30", "it has context, piece, tokenizer"),
             ("fixed:100,min=5", "fixed has no key \"min\"; it has context, tokenizer"),
             ("fixed:100,context", "\"context\" is not key=value"),
@@ -362,12 +388,16 @@ mod tests {
             .prop_flat_map(|tokens| (Just(tokens), 0..=tokens * 3 / 4))
             .prop_map(|(tokens, overlap_tokens)| ChunkSize { tokens, overlap_tokens });
         let separators = proptest::collection::vec("[\\n\\t|, .\\\\a-z漢=]{0,3}", 1..5);
-        let strategy = (size, separators, 0..6usize, 0..=100usize).prop_map(
+        let strategy = (size, separators, 0..7usize, 0..=100usize).prop_map(
             |(size, separators, kind, percent)| match kind {
                 0 => ChunkStrategy::Whole,
                 1 => ChunkStrategy::Fixed(size),
                 2 => ChunkStrategy::Recursive { size, separators },
                 3 => ChunkStrategy::Sentence(size),
+                5 => ChunkStrategy::Semantic {
+                    tokens: size.tokens,
+                    breakpoints: Breakpoints { percentile: percent as u8, buffer: percent % 9 },
+                },
                 4 => ChunkStrategy::Cluster {
                     tokens: size.tokens,
                     piece_tokens: (size.tokens * percent / 100)

@@ -3,12 +3,13 @@
 
 use super::context::ContextStyle;
 use super::recursive::DEFAULT_SEPARATORS;
+use super::semantic::Breakpoints;
 use super::spec::{
     ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_MIN_SHARE, DEFAULT_SIZE_TOKENS,
     MAX_CLUSTER_PIECES, MAX_OVERLAP_QUARTERS, MAX_SIZE_TOKENS, MIN_SIZE_TOKENS, TokenizerChoice, context_name,
 };
 
-const NAMES: &str = "whole, fixed, recursive, sentence, structure, cluster";
+const NAMES: &str = "whole, fixed, recursive, sentence, structure, cluster, semantic";
 
 /// A SPEC that names no chunker.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +95,10 @@ impl Parser<'_> {
                 };
                 ChunkStrategy::Cluster { tokens, piece_tokens }
             }
+            "semantic" => {
+                let tokens = parse_tokens(name, size)?;
+                ChunkStrategy::Semantic { tokens, breakpoints: parse_breakpoints(&mut keys)? }
+            }
             _ => return Err(Problem::Name(name.to_owned())),
         };
         let context = keys
@@ -142,6 +147,7 @@ impl<'s> Keys<'s> {
             "recursive" => "context, separators, tokenizer",
             "structure" => "context, min, tokenizer",
             "cluster" => "context, piece, tokenizer",
+            "semantic" => "buffer, context, percentile, tokenizer",
             _ => "context, tokenizer",
         };
         Err(Problem::Key { name: self.name.to_owned(), key: (*key).to_owned(), valid })
@@ -180,6 +186,27 @@ fn parse_piece(value: &str, size: usize) -> Result<usize, Problem> {
         value: value.to_owned(),
         valid: "it is a number of tokens from SIZE / 64 to SIZE",
     })
+}
+
+fn parse_breakpoints(keys: &mut Keys<'_>) -> Result<Breakpoints, Problem> {
+    let mut breakpoints = Breakpoints::DEFAULT;
+    if let Some(value) = keys.take("percentile") {
+        let percentile = value.trim().parse().ok().filter(|percentile| *percentile <= 100);
+        breakpoints.percentile = percentile.ok_or_else(|| Problem::Value {
+            key: "percentile",
+            value: value.to_owned(),
+            valid: "it is a whole number from 0 to 100",
+        })?;
+    }
+    if let Some(value) = keys.take("buffer") {
+        let buffer = value.trim().parse().ok().filter(|buffer| *buffer <= Breakpoints::MAX_BUFFER);
+        breakpoints.buffer = buffer.ok_or_else(|| Problem::Value {
+            key: "buffer",
+            value: value.to_owned(),
+            valid: "it is a number of sentences from 0 to 8",
+        })?;
+    }
+    Ok(breakpoints)
 }
 
 fn parse_min(value: &str, size: usize) -> Result<usize, Problem> {
