@@ -86,6 +86,10 @@ fn probe_chunker(
         for chunk in chunker.chunk(document)? {
             hasher.update(&chunk.span.start.to_le_bytes());
             hasher.update(&chunk.span.end.to_le_bytes());
+            if let Some(parent) = chunk.parent {
+                hasher.update(&parent.start.to_le_bytes());
+                hasher.update(&parent.end.to_le_bytes());
+            }
             hasher.update(chunk.encoder_text(&document.text).as_bytes());
         }
     }

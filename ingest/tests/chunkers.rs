@@ -6,17 +6,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use engine::{
-    Block, BlockKind, Chunk, Document, DocumentId, Embeddings, EncodeError, Encoder, HashEncoder, Span, TextRole,
+    Block, BlockKind, Chunk, Document, DocumentId, Embeddings, EncodeError, Encoder, HashEncoder,
+    Span, TextRole,
 };
 use ingest::chunk::{
-    ChunkError, Chunker, ChunkerParts, ChunkerSpec, Cl100kSizer, EncoderSizer, Token, TokenMap, TokenSizer, TokenizerError,
-    Window, WordSizer,
+    ChunkError, Chunker, ChunkerParts, ChunkerSpec, Cl100kSizer, EncoderSizer, Token, TokenMap,
+    TokenSizer, TokenizerError, Window, WordSizer,
 };
 use proptest::prelude::*;
 
 const WINDOW: usize = 64;
 
-const SPECS: [&str; 16] = [
+const SPECS: [&str; 18] = [
     "whole",
     "fixed:20/0",
     "fixed:40/20",
@@ -32,6 +33,8 @@ const SPECS: [&str; 16] = [
     "cluster:48",
     "cluster:60,piece=8,context=headings",
     "semantic:48",
+    "parent:64",
+    "parent:200,child=24,context=none",
     "semantic:64,percentile=50,buffer=0,context=headings",
 ];
 
@@ -145,6 +148,7 @@ fn check_laws(document: &Document, chunker: &dyn Chunker, sizer: &dyn TokenSizer
         return;
     };
     let map = TokenMap::new(text, sizer).unwrap();
+    check_parents(&spec, text, &chunks, |parent| map.count(parent) <= size);
     for chunk in &chunks {
         let passage = chunk.span.slice(text).unwrap();
         assert!(map.count(chunk.span) <= size, "{spec}: {} tokens", map.count(chunk.span));
@@ -154,6 +158,25 @@ fn check_laws(document: &Document, chunker: &dyn Chunker, sizer: &dyn TokenSizer
             assert!(alone <= size, "{spec}: {alone} tokens in {passage:?}");
             let seen = sizer.tokens(&chunk.encoder_text(text)).unwrap().len();
             assert!(seen <= window.usable(), "{spec}: {seen} with context {:?}", chunk.context);
+        }
+    }
+}
+
+/// Parents hold their children, which follow each other; parents are disjoint.
+fn check_parents(spec: &str, text: &str, chunks: &[Chunk], fits: impl Fn(Span) -> bool) {
+    let returned = |chunk: &Chunk| chunk.parent.unwrap_or(chunk.span);
+    for chunk in chunks {
+        let Some(parent) = chunk.parent else { continue };
+        assert!(spec.starts_with("parent"), "{spec}");
+        assert!(parent.start <= chunk.span.start && chunk.span.end <= parent.end, "{spec}");
+        assert_ne!(parent, chunk.span, "{spec}: no one is its own parent");
+        let passage = parent.slice(text).expect("a span cuts no character");
+        assert!(passage.trim() == passage && fits(parent), "{spec}: {passage:?}");
+    }
+    if spec.starts_with("parent") {
+        for pair in chunks.windows(2) {
+            let (a, b) = (returned(&pair[0]), returned(&pair[1]));
+            assert!(a == b || !a.overlaps(b), "{spec}: {a:?} {b:?}");
         }
     }
 }
@@ -254,7 +277,15 @@ impl TokenSizer for Recorder {
 fn a_megabyte_is_shown_to_the_tokenizer_once_and_in_pieces() {
     let line = "All in one line, without an end; ".repeat(32_000);
     let page = document("Title", &[(Some(heading(1)), "Title"), (None, &line)]);
-    for spec in ["fixed:200/100", "recursive:200/0", "sentence:200/50", "structure:256", "cluster:200", "semantic:200"] {
+    for spec in [
+        "fixed:200/100",
+        "recursive:200/0",
+        "sentence:200/50",
+        "structure:256",
+        "cluster:200",
+        "semantic:200",
+        "parent:512,child=200",
+    ] {
         let recorder =
             Arc::new(Recorder { shown_bytes: AtomicUsize::new(0), longest: Mutex::new(0) });
         let sizer: Arc<dyn TokenSizer> = Arc::<Recorder>::clone(&recorder);
@@ -454,6 +485,28 @@ fn semantic_cuts_where_the_subject_changes_and_keeps_to_its_size() {
     // Groups beyond SIZE are cut between sentences.
     let small = passages("semantic:16,buffer=0,percentile=80", &page);
     assert_eq!(small[0], "The cat sat on the mat. The mat was under the cat.");
+}
+
+#[test]
+fn parents_are_what_structure_cuts_and_children_are_sentences_of_them() {
+    let page = document(
+        "The Book",
+        &[
+            (Some(heading(2)), "Slices"),
+            (PROSE, &format!("A slice borrows. Then {}. It ends.", words(14))),
+            (Some(heading(2)), "Short"),
+            (PROSE, &format!("{}.", words(14))),
+        ],
+    );
+    let chunks = chunk("parent:40,child=16", &page);
+    let parents: Vec<_> = chunks.iter().map(|chunk| chunk.parent).collect();
+    let cut = chunk("structure:40", &page);
+    assert_eq!(parents, [Some(cut[0].span), Some(cut[0].span), Some(cut[0].span), None]);
+    assert_eq!(chunks[3].span, cut[1].span, "a small parent is its own child");
+    let texts = passages("parent:40,child=16", &page);
+    assert_eq!(texts[0], "Slices\n\nA slice borrows.");
+    assert!(texts[1].starts_with("Then w0") && texts[1].ends_with("w13."));
+    assert_eq!(texts[2], "It ends.");
 }
 
 /// Refuses every text.

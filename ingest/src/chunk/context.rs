@@ -198,7 +198,7 @@ impl Prepared<'_> {
             let context = section.context_at(span.start);
             let n_tokens = self.map.count(span) + context.n_tokens;
             chunks.push(SizedChunk {
-                chunk: Chunk { span, headings, context: context.text.clone() },
+                chunk: Chunk { span, headings, context: context.text.clone(), parent: None },
                 n_tokens: self.window.map_or(n_tokens, |window| window.read_of(n_tokens)),
             });
         }

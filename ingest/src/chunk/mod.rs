@@ -2,7 +2,8 @@
 //!
 //! The strategies stand behind one trait and are named by a [`ChunkerSpec`]:
 //! `whole`, `fixed` (token windows), `recursive` (separators), `sentence`,
-//! `structure` (headings and code blocks), `cluster` and `semantic` (meaning).
+//! `structure` (headings and code blocks), `cluster` and `semantic` (meaning),
+//! `parent` (small passages searched, large ones returned).
 //! All of them return byte spans into the same text, so that any two can be
 //! judged on the same ground truth, and all but `whole` keep every chunk within
 //! its SIZE in tokens. `docs/chunkers.md` says when to use which.
@@ -14,6 +15,7 @@
 mod cluster;
 mod context;
 mod fixed;
+mod parent;
 mod parts;
 mod recursive;
 mod semantic;
@@ -32,6 +34,7 @@ use engine::{Chunk, Document, DocumentError, DocumentId, EncodeError};
 pub use cluster::ClusterChunker;
 pub use context::ContextStyle;
 pub use fixed::FixedChunker;
+pub use parent::ParentChunker;
 pub use parts::ChunkerParts;
 pub use recursive::{DEFAULT_SEPARATORS, RecursiveChunker};
 pub use semantic::{Breakpoints, SemanticChunker};

@@ -46,7 +46,8 @@ impl Similarities {
             rows.extend_from_slice(encoder.encode(batch, TextRole::Passage)?.values());
             let row = |at: usize| &rows[at * dim..(at + 1) * dim];
             for at in known..known + batch.len() {
-                let before = |back: usize| at.checked_sub(back).map_or(0.0, |to| dot(row(at), row(to)));
+                let before =
+                    |back: usize| at.checked_sub(back).map_or(0.0, |to| dot(row(at), row(to)));
                 band.extend((1..=width).map(|back| before(back) as f32));
                 squares += dot(row(at), row(at));
                 for (sum, x) in sum.iter_mut().zip(row(at)) {
@@ -93,8 +94,9 @@ mod tests {
     #[test]
     fn the_band_and_the_mean_are_those_of_the_matrix() {
         // More than a batch, so that the band crosses a border.
-        let texts: Vec<String> =
-            (0..BATCH_PIECES + 40).map(|at| format!("a{} b{} c{}", at % 7, at % 11, at % 3)).collect();
+        let texts: Vec<String> = (0..BATCH_PIECES + 40)
+            .map(|at| format!("a{} b{} c{}", at % 7, at % 11, at % 3))
+            .collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let encoder = HashEncoder::new(16, 64);
         let vectors = encoder.encode(&texts, TextRole::Passage).unwrap();

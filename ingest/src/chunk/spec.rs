@@ -13,7 +13,8 @@ use super::context::{ContextStyle, Ruler};
 use super::spec_parser::{SpecError, parse_spec};
 use super::tokenizer::Cl100kSizer;
 use super::{
-    Breakpoints, Chunker, ChunkerParts, ClusterChunker, DEFAULT_SEPARATORS, FixedChunker, RecursiveChunker, SemanticChunker, SentenceChunker, StructureChunker,
+    Breakpoints, Chunker, ChunkerParts, ClusterChunker, DEFAULT_SEPARATORS, FixedChunker,
+    ParentChunker, RecursiveChunker, SemanticChunker, SentenceChunker, StructureChunker,
     WholeChunker,
 };
 
@@ -88,6 +89,13 @@ pub enum ChunkStrategy {
         /// What counts as different.
         breakpoints: Breakpoints,
     },
+    /// At structure, and between sentences for what is searched.
+    Parent {
+        /// The size of what a hit returns.
+        tokens: usize,
+        /// The size of what is searched.
+        child_tokens: usize,
+    },
 }
 
 /// Whose tokens a SPEC counts.
@@ -160,7 +168,8 @@ impl ChunkerSpec {
             | ChunkStrategy::Sentence(_)
             | ChunkStrategy::Structure { .. }
             | ChunkStrategy::Cluster { .. }
-            | ChunkStrategy::Semantic { .. } => Self { tokenizer, ..self },
+            | ChunkStrategy::Semantic { .. }
+            | ChunkStrategy::Parent { .. } => Self { tokenizer, ..self },
         }
     }
 
@@ -213,12 +222,19 @@ impl ChunkerSpec {
                 let ruler = ruler(plain(tokens));
                 Box::new(SemanticChunker::new(spec, ruler, encoder(), breakpoints))
             }
+            &ChunkStrategy::Parent { tokens, child_tokens } => {
+                let (parents, children) = (ruler(plain(tokens)), ruler(plain(child_tokens)));
+                let min_tokens = tokens / DEFAULT_MIN_SHARE;
+                Box::new(ParentChunker::new(spec, parents, children, min_tokens))
+            }
         }
     }
 
     pub(super) fn default_context(strategy: &ChunkStrategy) -> ContextStyle {
         match strategy {
-            ChunkStrategy::Structure { .. } => ContextStyle::Headings,
+            ChunkStrategy::Structure { .. } | ChunkStrategy::Parent { .. } => {
+                ContextStyle::Headings
+            }
             ChunkStrategy::Whole
             | ChunkStrategy::Fixed(_)
             | ChunkStrategy::Recursive { .. }
@@ -226,6 +242,11 @@ impl ChunkerSpec {
             | ChunkStrategy::Cluster { .. }
             | ChunkStrategy::Semantic { .. } => ContextStyle::None,
         }
+    }
+
+    /// A quarter of SIZE, but not less than a SIZE may be.
+    pub(super) fn default_child_tokens(tokens: usize) -> usize {
+        (tokens / 4).max(MIN_SIZE_TOKENS)
     }
 
     pub(super) fn default_piece_tokens(tokens: usize) -> usize {
@@ -276,6 +297,12 @@ impl fmt::Display for ChunkerSpec {
                 }
                 if *buffer != Breakpoints::DEFAULT.buffer {
                     write!(f, ",buffer={buffer}")?;
+                }
+            }
+            ChunkStrategy::Parent { tokens, child_tokens } => {
+                write!(f, "parent:{tokens}")?;
+                if *child_tokens != Self::default_child_tokens(*tokens) {
+                    write!(f, ",child={child_tokens}")?;
                 }
             }
         }
@@ -340,6 +367,9 @@ mod tests {
         check("cluster:250,piece=50,tokenizer=cl100k", "cluster:250,tokenizer=cl100k");
         check("cluster:100,piece=50", "cluster:100,piece=50");
         check("semantic:256,percentile=95,buffer=1", "semantic:256");
+        check("parent:512,child=128,context=headings", "parent:512");
+        check("parent:64", "parent:64");
+        check("parent:1024,child=64,context=none", "parent:1024,child=64,context=none");
         check("semantic:256,buffer=0,percentile=80", "semantic:256,percentile=80,buffer=0");
     }
 
@@ -364,6 +394,9 @@ mod tests {
             ("cluster:256,piece=3", "from SIZE / 64 to SIZE"),
             ("semantic:256,percentile=101", "from 0 to 100"),
             ("semantic:256,buffer=9", "from 0 to 8"),
+            ("parent:256/64", "remove \"/64\""),
+            ("parent:256,child=300", "from 16 to SIZE"),
+            ("parent:256,child=4", "from 16 to SIZE"),
             ("cluster:256,min=30", "it has context, piece, tokenizer"),
             ("fixed:100,min=5", "fixed has no key \"min\"; it has context, tokenizer"),
             ("fixed:100,context", "\"context\" is not key=value"),
@@ -388,12 +421,16 @@ mod tests {
             .prop_flat_map(|tokens| (Just(tokens), 0..=tokens * 3 / 4))
             .prop_map(|(tokens, overlap_tokens)| ChunkSize { tokens, overlap_tokens });
         let separators = proptest::collection::vec("[\\n\\t|, .\\\\a-z漢=]{0,3}", 1..5);
-        let strategy = (size, separators, 0..7usize, 0..=100usize).prop_map(
+        let strategy = (size, separators, 0..8usize, 0..=100usize).prop_map(
             |(size, separators, kind, percent)| match kind {
                 0 => ChunkStrategy::Whole,
                 1 => ChunkStrategy::Fixed(size),
                 2 => ChunkStrategy::Recursive { size, separators },
                 3 => ChunkStrategy::Sentence(size),
+                6 => ChunkStrategy::Parent {
+                    tokens: size.tokens,
+                    child_tokens: (size.tokens * percent / 100).max(MIN_SIZE_TOKENS),
+                },
                 5 => ChunkStrategy::Semantic {
                     tokens: size.tokens,
                     breakpoints: Breakpoints { percentile: percent as u8, buffer: percent % 9 },

@@ -6,10 +6,11 @@ use super::recursive::DEFAULT_SEPARATORS;
 use super::semantic::Breakpoints;
 use super::spec::{
     ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_MIN_SHARE, DEFAULT_SIZE_TOKENS,
-    MAX_CLUSTER_PIECES, MAX_OVERLAP_QUARTERS, MAX_SIZE_TOKENS, MIN_SIZE_TOKENS, TokenizerChoice, context_name,
+    MAX_CLUSTER_PIECES, MAX_OVERLAP_QUARTERS, MAX_SIZE_TOKENS, MIN_SIZE_TOKENS, TokenizerChoice,
+    context_name,
 };
 
-const NAMES: &str = "whole, fixed, recursive, sentence, structure, cluster, semantic";
+const NAMES: &str = "whole, fixed, recursive, sentence, structure, cluster, semantic, parent";
 
 /// A SPEC that names no chunker.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,6 +100,14 @@ impl Parser<'_> {
                 let tokens = parse_tokens(name, size)?;
                 ChunkStrategy::Semantic { tokens, breakpoints: parse_breakpoints(&mut keys)? }
             }
+            "parent" => {
+                let tokens = parse_tokens(name, size)?;
+                let child_tokens = match keys.take("child") {
+                    Some(value) => parse_child(value, tokens)?,
+                    None => ChunkerSpec::default_child_tokens(tokens),
+                };
+                ChunkStrategy::Parent { tokens, child_tokens }
+            }
             _ => return Err(Problem::Name(name.to_owned())),
         };
         let context = keys
@@ -147,6 +156,7 @@ impl<'s> Keys<'s> {
             "recursive" => "context, separators, tokenizer",
             "structure" => "context, min, tokenizer",
             "cluster" => "context, piece, tokenizer",
+            "parent" => "child, context, tokenizer",
             "semantic" => "buffer, context, percentile, tokenizer",
             _ => "context, tokenizer",
         };
@@ -185,6 +195,15 @@ fn parse_piece(value: &str, size: usize) -> Result<usize, Problem> {
         key: "piece",
         value: value.to_owned(),
         valid: "it is a number of tokens from SIZE / 64 to SIZE",
+    })
+}
+
+fn parse_child(value: &str, size: usize) -> Result<usize, Problem> {
+    let valid = MIN_SIZE_TOKENS..=size;
+    value.trim().parse().ok().filter(|child| valid.contains(child)).ok_or_else(|| Problem::Value {
+        key: "child",
+        value: value.to_owned(),
+        valid: "it is a number of tokens from 16 to SIZE",
     })
 }
 

@@ -39,24 +39,29 @@ impl Chunker for StructureChunker {
 
     fn cut(&self, document: &Document) -> Result<Vec<SizedChunk>, ChunkError> {
         let prepared = self.ruler.prepare(document)?;
-        let units = units(document);
-        let mut packer = Packer {
-            prepared: &prepared,
-            ruler: &self.ruler,
-            min_tokens: self.min_tokens,
-            open: None,
-            spans: Vec::new(),
-        };
-        let mut from = 0;
-        for (at, section) in prepared.sections.iter().enumerate() {
-            let end = prepared.sections.get(at + 1).map_or(u32::MAX, |next| next.heading.start);
-            let to = from + units[from..].partition_point(|unit| unit.span.start < end);
-            packer.section(section, &units[from..to]);
-            from = to;
-        }
-        packer.flush();
-        Ok(prepared.chunks(&packer.spans, HeadingPath::Keep))
+        let spans = structure_spans(document, &prepared, &self.ruler, self.min_tokens);
+        Ok(prepared.chunks(&spans, HeadingPath::Keep))
     }
+}
+
+/// The document's passages of at most the ruler's size, disjoint and in order.
+pub(super) fn structure_spans(
+    document: &Document,
+    prepared: &Prepared<'_>,
+    ruler: &Ruler,
+    min_tokens: usize,
+) -> Vec<Span> {
+    let units = units(document);
+    let mut packer = Packer { prepared, ruler, min_tokens, open: None, spans: Vec::new() };
+    let mut from = 0;
+    for (at, section) in prepared.sections.iter().enumerate() {
+        let end = prepared.sections.get(at + 1).map_or(u32::MAX, |next| next.heading.start);
+        let to = from + units[from..].partition_point(|unit| unit.span.start < end);
+        packer.section(section, &units[from..to]);
+        from = to;
+    }
+    packer.flush();
+    packer.spans
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
