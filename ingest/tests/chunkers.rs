@@ -17,7 +17,7 @@ use proptest::prelude::*;
 
 const WINDOW: usize = 64;
 
-const SPECS: [&str; 18] = [
+const SPECS: [&str; 20] = [
     "whole",
     "fixed:20/0",
     "fixed:40/20",
@@ -33,6 +33,8 @@ const SPECS: [&str; 18] = [
     "cluster:48",
     "cluster:60,piece=8,context=headings",
     "semantic:48",
+    "recursive:48/0,context=title+headings+lead",
+    "structure:64,context=lead,legs=lexical",
     "parent:64",
     "parent:200,child=24,context=none",
     "semantic:64,percentile=50,buffer=0,context=headings",
@@ -507,6 +509,42 @@ fn parents_are_what_structure_cuts_and_children_are_sentences_of_them() {
     assert_eq!(texts[0], "Slices\n\nA slice borrows.");
     assert!(texts[1].starts_with("Then w0") && texts[1].ends_with("w13."));
     assert_eq!(texts[2], "It ends.");
+}
+
+#[test]
+fn the_lead_goes_with_every_passage_after_it_and_to_the_legs_asked_for() {
+    let page = document(
+        "The Book",
+        &[
+            (Some(heading(1)), "The Book"),
+            (PROSE, "Rust frees memory without a collector. It has owners."),
+            (Some(heading(2)), "Slices"),
+            (PROSE, &words(40)),
+        ],
+    );
+    let lead = "Rust frees memory without a collector.";
+    let told = |spec: &str| -> Vec<(String, String, bool)> {
+        let chunks = chunk(spec, &page);
+        chunks
+            .into_iter()
+            .map(|chunk| (chunk.context, chunk.lexical_context, chunk.headings.is_empty()))
+            .collect()
+    };
+    let both = told("structure:64,context=headings+lead,min=0");
+    assert_eq!(both[0], (String::new(), String::new(), true), "the lead is in the passage");
+    assert_eq!(both[1], (format!("The Book\n{lead}"), lead.to_owned(), false));
+    let dense = told("sentence:48,context=headings+lead,legs=dense");
+    assert_eq!(dense[1].1, "");
+    assert!(dense[1].0.ends_with(lead) && dense[1].2);
+    let lexical = told("sentence:48,context=headings+lead,legs=lexical");
+    assert_eq!(lexical[1].0, "");
+    assert!(lexical[1].1 == lead && !lexical[1].2);
+    // A window of 64 tokens leaves 16 for context: the path comes first.
+    let long =
+        document(&words(12), &[(PROSE, &format!("Here are {}.", words(30))), (PROSE, &words(40))]);
+    let cut = chunk("structure:48,context=headings+lead,min=0", &long);
+    assert_eq!(cut[1].context, format!("{}\nHere are w0 w1", words(12)));
+    assert!(cut[1].lexical_context.ends_with("w29."));
 }
 
 /// Refuses every text.

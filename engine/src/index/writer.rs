@@ -166,6 +166,7 @@ impl IndexWriter {
                 document: &document.id,
                 title: &document.title,
                 headings: &chunk.headings,
+                context: &chunk.lexical_context,
                 body: chunk.span.slice(&document.text).unwrap_or_default(),
                 fields: &document.fields,
             })?;

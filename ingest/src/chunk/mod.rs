@@ -32,7 +32,7 @@ mod whole;
 use engine::{Chunk, Document, DocumentError, DocumentId, EncodeError};
 
 pub use cluster::ClusterChunker;
-pub use context::ContextStyle;
+pub use context::{ContextLegs, ContextPath, ContextStyle};
 pub use fixed::FixedChunker;
 pub use parent::ParentChunker;
 pub use parts::ChunkerParts;

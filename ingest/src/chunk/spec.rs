@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::context::{ContextStyle, Ruler};
+use super::context::{ContextLegs, ContextPath, ContextStyle, Ruler};
 use super::spec_parser::{SpecError, parse_spec};
 use super::tokenizer::Cl100kSizer;
 use super::{
@@ -144,7 +144,7 @@ impl ChunkerSpec {
         let tokens = max_tokens.clamp(MIN_SIZE_TOKENS, DEFAULT_SIZE_TOKENS);
         Self {
             strategy: ChunkStrategy::Structure { tokens, min_tokens: tokens / DEFAULT_MIN_SHARE },
-            context: ContextStyle::Headings,
+            context: ContextStyle::HEADINGS,
             tokenizer: TokenizerChoice::Encoder,
         }
     }
@@ -233,14 +233,14 @@ impl ChunkerSpec {
     pub(super) fn default_context(strategy: &ChunkStrategy) -> ContextStyle {
         match strategy {
             ChunkStrategy::Structure { .. } | ChunkStrategy::Parent { .. } => {
-                ContextStyle::Headings
+                ContextStyle::HEADINGS
             }
             ChunkStrategy::Whole
             | ChunkStrategy::Fixed(_)
             | ChunkStrategy::Recursive { .. }
             | ChunkStrategy::Sentence(_)
             | ChunkStrategy::Cluster { .. }
-            | ChunkStrategy::Semantic { .. } => ContextStyle::None,
+            | ChunkStrategy::Semantic { .. } => ContextStyle::NONE,
         }
     }
 
@@ -306,8 +306,13 @@ impl fmt::Display for ChunkerSpec {
                 }
             }
         }
-        if self.context != Self::default_context(&self.strategy) {
-            write!(f, ",context={}", context_name(self.context))?;
+        let default = Self::default_context(&self.strategy);
+        let ContextStyle { path, lead, legs } = self.context;
+        if (path, lead) != (default.path, default.lead) {
+            write!(f, ",context={}", context_name(path, lead))?;
+        }
+        if legs != default.legs {
+            write!(f, ",legs={}", legs_name(legs))?;
         }
         match self.tokenizer {
             TokenizerChoice::Encoder => Ok(()),
@@ -316,11 +321,22 @@ impl fmt::Display for ChunkerSpec {
     }
 }
 
-pub(super) fn context_name(context: ContextStyle) -> &'static str {
-    match context {
-        ContextStyle::None => "none",
-        ContextStyle::Title => "title",
-        ContextStyle::Headings => "headings",
+fn context_name(path: ContextPath, lead: bool) -> &'static str {
+    match (path, lead) {
+        (ContextPath::None, false) => "none",
+        (ContextPath::None, true) => "lead",
+        (ContextPath::Title, false) => "title",
+        (ContextPath::Title, true) => "title+lead",
+        (ContextPath::Headings, false) => "headings",
+        (ContextPath::Headings, true) => "headings+lead",
+    }
+}
+
+pub(super) fn legs_name(legs: ContextLegs) -> &'static str {
+    match legs {
+        ContextLegs::Both => "both",
+        ContextLegs::Dense => "dense",
+        ContextLegs::Lexical => "lexical",
     }
 }
 
@@ -366,6 +382,9 @@ mod tests {
         check("structure:256,min=10,context=none", "structure:256,min=10,context=none");
         check("cluster:250,piece=50,tokenizer=cl100k", "cluster:250,tokenizer=cl100k");
         check("cluster:100,piece=50", "cluster:100,piece=50");
+        check("fixed:100,context=title+headings+lead", "fixed:100/0,context=headings+lead");
+        check("fixed:100,context=lead+title, legs=both", "fixed:100/0,context=title+lead");
+        check("structure:256,context=headings,legs=dense", "structure:256,legs=dense");
         check("semantic:256,percentile=95,buffer=1", "semantic:256");
         check("parent:512,child=128,context=headings", "parent:512");
         check("parent:64", "parent:64");
@@ -397,10 +416,13 @@ mod tests {
             ("parent:256/64", "remove \"/64\""),
             ("parent:256,child=300", "from 16 to SIZE"),
             ("parent:256,child=4", "from 16 to SIZE"),
-            ("cluster:256,min=30", "it has context, piece, tokenizer"),
-            ("fixed:100,min=5", "fixed has no key \"min\"; it has context, tokenizer"),
+            ("cluster:256,min=30", "it has context, legs, piece, tokenizer"),
+            ("fixed:100,min=5", "fixed has no key \"min\"; it has context, legs, tokenizer"),
             ("fixed:100,context", "\"context\" is not key=value"),
-            ("fixed:100,context=all", "none, title or headings"),
+            ("fixed:100,context=all", "title, headings and lead joined by +"),
+            ("fixed:100,context=none+lead", "title, headings and lead joined by +"),
+            ("fixed:100,context=lead+lead", "title, headings and lead joined by +"),
+            ("fixed:100,legs=all", "both, dense or lexical"),
             ("fixed:100,tokenizer=gpt2", "encoder or cl100k"),
             ("fixed:100,context=none,context=none", "\"context\" is given twice"),
             (r"recursive:100,separators=\x", r"escapes are \n"),
@@ -446,15 +468,19 @@ mod tests {
                 },
             },
         );
-        (strategy, 0..3usize, any::<bool>()).prop_map(|(strategy, context, cl100k)| {
+        let context =
+            (0..3usize, any::<bool>(), 0..3usize).prop_map(|(path, lead, legs)| ContextStyle {
+                path: [ContextPath::None, ContextPath::Title, ContextPath::Headings][path],
+                lead,
+                legs: [ContextLegs::Both, ContextLegs::Dense, ContextLegs::Lexical][legs],
+            });
+        (strategy, context, any::<bool>()).prop_map(|(strategy, context, cl100k)| {
             if strategy == ChunkStrategy::Whole {
                 return ChunkerSpec::parse("whole").unwrap();
             }
-            ChunkerSpec {
-                strategy,
-                context: [ContextStyle::None, ContextStyle::Title, ContextStyle::Headings][context],
-                tokenizer: [TokenizerChoice::Encoder, TokenizerChoice::Cl100k][usize::from(cl100k)],
-            }
+            let tokenizer =
+                [TokenizerChoice::Encoder, TokenizerChoice::Cl100k][usize::from(cl100k)];
+            ChunkerSpec { strategy, context, tokenizer }
         })
     }
 

@@ -1,13 +1,13 @@
 //! The parser of [`ChunkerSpec`]s and its errors, which name the part that is
 //! wrong and what would be right there.
 
-use super::context::ContextStyle;
+use super::context::{ContextLegs, ContextPath};
 use super::recursive::DEFAULT_SEPARATORS;
 use super::semantic::Breakpoints;
 use super::spec::{
     ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_MIN_SHARE, DEFAULT_SIZE_TOKENS,
     MAX_CLUSTER_PIECES, MAX_OVERLAP_QUARTERS, MAX_SIZE_TOKENS, MIN_SIZE_TOKENS, TokenizerChoice,
-    context_name,
+    legs_name,
 };
 
 const NAMES: &str = "whole, fixed, recursive, sentence, structure, cluster, semantic, parent";
@@ -110,9 +110,13 @@ impl Parser<'_> {
             }
             _ => return Err(Problem::Name(name.to_owned())),
         };
-        let context = keys
-            .take("context")
-            .map_or_else(|| Ok(ChunkerSpec::default_context(&strategy)), parse_context)?;
+        let mut context = ChunkerSpec::default_context(&strategy);
+        if let Some(value) = keys.take("context") {
+            (context.path, context.lead) = parse_context(value)?;
+        }
+        if let Some(value) = keys.take("legs") {
+            context.legs = parse_legs(value)?;
+        }
         let tokenizer =
             keys.take("tokenizer").map_or(Ok(TokenizerChoice::Encoder), parse_tokenizer)?;
         keys.finish()?;
@@ -153,12 +157,12 @@ impl<'s> Keys<'s> {
             return Ok(());
         };
         let valid = match self.name {
-            "recursive" => "context, separators, tokenizer",
-            "structure" => "context, min, tokenizer",
-            "cluster" => "context, piece, tokenizer",
-            "parent" => "child, context, tokenizer",
-            "semantic" => "buffer, context, percentile, tokenizer",
-            _ => "context, tokenizer",
+            "recursive" => "context, legs, separators, tokenizer",
+            "structure" => "context, legs, min, tokenizer",
+            "cluster" => "context, legs, piece, tokenizer",
+            "parent" => "child, context, legs, tokenizer",
+            "semantic" => "buffer, context, legs, percentile, tokenizer",
+            _ => "context, legs, tokenizer",
         };
         Err(Problem::Key { name: self.name.to_owned(), key: (*key).to_owned(), valid })
     }
@@ -236,14 +240,38 @@ fn parse_min(value: &str, size: usize) -> Result<usize, Problem> {
     })
 }
 
-fn parse_context(value: &str) -> Result<ContextStyle, Problem> {
-    [ContextStyle::None, ContextStyle::Title, ContextStyle::Headings]
-        .into_iter()
-        .find(|context| context_name(*context) == value.trim())
-        .ok_or_else(|| Problem::Value {
+/// `none`, or parts joined by `+`. Headings stand below the title, so they
+/// imply it.
+fn parse_context(value: &str) -> Result<(ContextPath, bool), Problem> {
+    if value.trim() == "none" {
+        return Ok((ContextPath::None, false));
+    }
+    let parts: Vec<&str> = value.split('+').map(str::trim).collect();
+    let known = parts.iter().all(|part| ["title", "headings", "lead"].contains(part));
+    let once = parts.iter().enumerate().all(|(at, part)| !parts[..at].contains(part));
+    if !known || !once {
+        return Err(Problem::Value {
             key: "context",
             value: value.to_owned(),
-            valid: "it is none, title or headings",
+            valid: "it is none, or title, headings and lead joined by +",
+        });
+    }
+    let path = match (parts.contains(&"title"), parts.contains(&"headings")) {
+        (_, true) => ContextPath::Headings,
+        (true, false) => ContextPath::Title,
+        (false, false) => ContextPath::None,
+    };
+    Ok((path, parts.contains(&"lead")))
+}
+
+fn parse_legs(value: &str) -> Result<ContextLegs, Problem> {
+    [ContextLegs::Both, ContextLegs::Dense, ContextLegs::Lexical]
+        .into_iter()
+        .find(|legs| legs_name(*legs) == value.trim())
+        .ok_or_else(|| Problem::Value {
+            key: "legs",
+            value: value.to_owned(),
+            valid: "it is both, dense or lexical",
         })
 }
 
