@@ -3,7 +3,7 @@
 //! The strategies stand behind one trait and are named by a [`ChunkerSpec`]:
 //! `whole`, `fixed` (token windows), `recursive` (separators), `sentence`,
 //! `structure` (headings and code blocks), `cluster` and `semantic` (meaning),
-//! `parent` (small passages searched, large ones returned).
+//! `parent` (small passages searched, large ones returned) and `code` (syntax).
 //! All of them return byte spans into the same text, so that any two can be
 //! judged on the same ground truth, and all but `whole` keep every chunk within
 //! its SIZE in tokens. `docs/chunkers.md` says when to use which.
@@ -13,6 +13,7 @@
 //! by meaning run the encoder on top, which costs far more.
 
 mod cluster;
+mod code;
 mod context;
 mod fixed;
 mod parent;
@@ -25,6 +26,7 @@ mod similarity;
 mod spec;
 mod spec_parser;
 mod structure;
+mod syntax;
 mod token_map;
 mod tokenizer;
 mod whole;
@@ -32,6 +34,7 @@ mod whole;
 use engine::{Chunk, Document, DocumentError, DocumentId, EncodeError};
 
 pub use cluster::ClusterChunker;
+pub use code::CodeChunker;
 pub use context::{ContextLegs, ContextPath, ContextStyle};
 pub use fixed::FixedChunker;
 pub use parent::ParentChunker;

@@ -18,7 +18,7 @@ use engine::{Document, Span};
 use super::context::{HeadingPath, Ruler};
 use super::sentences::sentences;
 use super::spec::ChunkerSpec;
-use super::structure::structure_spans;
+use super::structure::{CodeCuts, structure_spans};
 use super::token_map::trim;
 use super::{ChunkError, Chunker, SizedChunk};
 
@@ -53,7 +53,9 @@ impl Chunker for ParentChunker {
         let map = &prepared.map;
         let limit = prepared.limit_everywhere(&self.children);
         let mut chunks = Vec::new();
-        for parent in structure_spans(document, &prepared, &self.parents, self.min_tokens) {
+        for parent in
+            structure_spans(document, &prepared, &self.parents, self.min_tokens, CodeCuts::Lines)
+        {
             let Some(parent) = trim(map.text(), parent) else { continue };
             let pieces: Vec<Span> = sentences(map.text(), parent)
                 .into_iter()

@@ -13,9 +13,9 @@ use super::context::{ContextLegs, ContextPath, ContextStyle, Ruler};
 use super::spec_parser::{SpecError, parse_spec};
 use super::tokenizer::Cl100kSizer;
 use super::{
-    Breakpoints, Chunker, ChunkerParts, ClusterChunker, DEFAULT_SEPARATORS, FixedChunker,
-    ParentChunker, RecursiveChunker, SemanticChunker, SentenceChunker, StructureChunker,
-    WholeChunker,
+    Breakpoints, Chunker, ChunkerParts, ClusterChunker, CodeChunker, DEFAULT_SEPARATORS,
+    FixedChunker, ParentChunker, RecursiveChunker, SemanticChunker, SentenceChunker,
+    StructureChunker, WholeChunker,
 };
 
 /// SIZE where a spec gives none: the window of the default encoder.
@@ -96,6 +96,11 @@ pub enum ChunkStrategy {
         /// The size of what is searched.
         child_tokens: usize,
     },
+    /// Between items of code, and at structure elsewhere.
+    Code {
+        /// The size of a chunk.
+        tokens: usize,
+    },
 }
 
 /// Whose tokens a SPEC counts.
@@ -169,7 +174,8 @@ impl ChunkerSpec {
             | ChunkStrategy::Structure { .. }
             | ChunkStrategy::Cluster { .. }
             | ChunkStrategy::Semantic { .. }
-            | ChunkStrategy::Parent { .. } => Self { tokenizer, ..self },
+            | ChunkStrategy::Parent { .. }
+            | ChunkStrategy::Code { .. } => Self { tokenizer, ..self },
         }
     }
 
@@ -227,14 +233,17 @@ impl ChunkerSpec {
                 let min_tokens = tokens / DEFAULT_MIN_SHARE;
                 Box::new(ParentChunker::new(spec, parents, children, min_tokens))
             }
+            &ChunkStrategy::Code { tokens } => {
+                Box::new(CodeChunker::new(spec, ruler(plain(tokens)), tokens / DEFAULT_MIN_SHARE))
+            }
         }
     }
 
     pub(super) fn default_context(strategy: &ChunkStrategy) -> ContextStyle {
         match strategy {
-            ChunkStrategy::Structure { .. } | ChunkStrategy::Parent { .. } => {
-                ContextStyle::HEADINGS
-            }
+            ChunkStrategy::Structure { .. }
+            | ChunkStrategy::Parent { .. }
+            | ChunkStrategy::Code { .. } => ContextStyle::HEADINGS,
             ChunkStrategy::Whole
             | ChunkStrategy::Fixed(_)
             | ChunkStrategy::Recursive { .. }
@@ -305,6 +314,7 @@ impl fmt::Display for ChunkerSpec {
                     write!(f, ",child={child_tokens}")?;
                 }
             }
+            ChunkStrategy::Code { tokens } => write!(f, "code:{tokens}")?,
         }
         let default = Self::default_context(&self.strategy);
         let ContextStyle { path, lead, legs } = self.context;
@@ -388,6 +398,8 @@ mod tests {
         check("semantic:256,percentile=95,buffer=1", "semantic:256");
         check("parent:512,child=128,context=headings", "parent:512");
         check("parent:64", "parent:64");
+        check("code", "code:256");
+        check("code:300,context=title+headings", "code:300");
         check("parent:1024,child=64,context=none", "parent:1024,child=64,context=none");
         check("semantic:256,buffer=0,percentile=80", "semantic:256,percentile=80,buffer=0");
     }
@@ -443,12 +455,13 @@ mod tests {
             .prop_flat_map(|tokens| (Just(tokens), 0..=tokens * 3 / 4))
             .prop_map(|(tokens, overlap_tokens)| ChunkSize { tokens, overlap_tokens });
         let separators = proptest::collection::vec("[\\n\\t|, .\\\\a-z漢=]{0,3}", 1..5);
-        let strategy = (size, separators, 0..8usize, 0..=100usize).prop_map(
+        let strategy = (size, separators, 0..9usize, 0..=100usize).prop_map(
             |(size, separators, kind, percent)| match kind {
                 0 => ChunkStrategy::Whole,
                 1 => ChunkStrategy::Fixed(size),
                 2 => ChunkStrategy::Recursive { size, separators },
                 3 => ChunkStrategy::Sentence(size),
+                7 => ChunkStrategy::Code { tokens: size.tokens },
                 6 => ChunkStrategy::Parent {
                     tokens: size.tokens,
                     child_tokens: (size.tokens * percent / 100).max(MIN_SIZE_TOKENS),

@@ -10,7 +10,7 @@ use super::spec::{
     legs_name,
 };
 
-const NAMES: &str = "whole, fixed, recursive, sentence, structure, cluster, semantic, parent";
+const NAMES: &str = "whole, fixed, recursive, sentence, structure, cluster, semantic, parent, code";
 
 /// A SPEC that names no chunker.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,6 +100,7 @@ impl Parser<'_> {
                 let tokens = parse_tokens(name, size)?;
                 ChunkStrategy::Semantic { tokens, breakpoints: parse_breakpoints(&mut keys)? }
             }
+            "code" => ChunkStrategy::Code { tokens: parse_tokens(name, size)? },
             "parent" => {
                 let tokens = parse_tokens(name, size)?;
                 let child_tokens = match keys.take("child") {
