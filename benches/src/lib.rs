@@ -35,7 +35,7 @@ impl Parts {
         let name = std::env::var("TROVATO_BENCH_ENCODER");
         let name = name.as_deref().unwrap_or(models::DEFAULT_MODEL);
         let loaded = load_encoder(name, &models::Silent)?;
-        let chunker = loaded.default_chunker().build(&loaded.sizer()?);
+        let chunker = loaded.default_chunker().build(&loaded.chunker_parts()?);
         Ok(Self { encoder: loaded.encoder, chunker })
     }
 

@@ -258,12 +258,25 @@ pub struct Chunk {
     /// Text put before the passage for the encoder, empty for none: a heading
     /// path, a title, a lead sentence. Not part of the canonical text.
     pub context: String,
+    /// Words the lexical leg finds the chunk by besides its own, in the field of
+    /// headings; empty for none. Neither shown nor stored.
+    pub lexical_context: String,
+    /// The larger passage that a hit on this chunk returns, which holds `span`;
+    /// `None` returns the chunk itself. Chunks of one parent follow each other
+    /// and come back as one hit.
+    pub parent: Option<Span>,
 }
 
 impl Chunk {
-    /// A chunk without headings or context.
+    /// A chunk without headings, context or parent.
     pub fn plain(span: Span) -> Self {
-        Self { span, headings: Vec::new(), context: String::new() }
+        Self {
+            span,
+            headings: Vec::new(),
+            context: String::new(),
+            lexical_context: String::new(),
+            parent: None,
+        }
     }
 
     /// What the encoder sees: the context, a line break, the passage.

@@ -46,6 +46,18 @@ pub enum DocumentError {
         /// The chunk's span.
         span: Span,
     },
+    /// A chunk's parent does not hold it, or does not fit the text.
+    #[error(
+        "document {id}: parent {parent:?} does not hold chunk {span:?} or does not fit the text"
+    )]
+    InvalidParent {
+        /// Which document.
+        id: DocumentId,
+        /// The chunk's span.
+        span: Span,
+        /// Its parent's.
+        parent: Span,
+    },
     /// A metadata number is NaN or infinite.
     #[error("document {id}: field {field:?} is not a finite number")]
     NonFiniteField {

@@ -172,12 +172,28 @@ fn what_does_not_fit_is_refused_by_name_and_changes_nothing() {
     assert!(matches!(refused(&two, &vectors(2, 8)), DocumentError::VectorDim { found: 8, .. }));
     let outside = [engine::Chunk::plain(engine::Span::new(5, 5000))];
     assert!(matches!(refused(&outside, &vectors(1, 64)), DocumentError::InvalidChunk { .. }));
+    for parent in [engine::Span::new(1, 10), engine::Span::new(0, 3), engine::Span::new(0, 99)] {
+        let stray = engine::Chunk { parent: Some(parent), ..two[0].clone() };
+        let error = refused(&[stray], &vectors(1, 64));
+        assert!(matches!(error, DocumentError::InvalidParent { .. }), "{parent:?}: {error:?}");
+    }
     writer.commit().unwrap();
     index.refresh().unwrap();
     assert!(index.searcher().document_ids().is_empty());
     for name in ["", "a\nb", &"x".repeat(5000)] {
         assert!(DocumentId::new(name).is_err());
     }
+}
+
+#[test]
+fn an_index_of_another_format_is_told_so_and_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    create(dir.path());
+    let path = dir.path().join("manifest.json");
+    let manifest = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, manifest.replace("\"format\": 2", "\"format\": 1")).unwrap();
+    let error = Index::open(dir.path(), OpenOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("has format 1, this version reads 2; build the index again"), "{error}");
 }
 
 #[test]

@@ -5,8 +5,9 @@ mod support;
 
 use engine::filter::Filter;
 use engine::{
-    Detail, DocumentId, FieldValue, Fusion, Index, NearDuplicates, OpenOptions, SearchOutcome,
-    SearchRequest, Strategy, Verify, WhyNot, WriterOptions,
+    Chunk, Detail, Document, DocumentId, FieldValue, Fusion, Index, IndexWriter, NearDuplicates,
+    OpenOptions, SearchOutcome, SearchRequest, Span, Strategy, TextRole, Verify, WhyNot,
+    WriterOptions,
 };
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -135,7 +136,7 @@ fn why_not_names_the_stage_that_lost_a_document() {
     assert_eq!(why("nowhere", &|_| ()), WhyNot::NotIndexed);
     let filter = Filter::parse("n > 5").unwrap();
     assert_eq!(why("d01", &|request| request.filter = Some(filter.clone())), WhyNot::Filtered);
-    assert_eq!(why("d00", &|_| ()), WhyNot::Returned { rank: 1, capped: 0 });
+    assert_eq!(why("d00", &|_| ()), WhyNot::Returned { rank: 1, capped: 0, collapsed: 0 });
     let outranked = why("d29", &|_| ());
     assert!(
         matches!(outranked, WhyNot::Outranked { rank, gap, .. } if rank > 5 && gap > 0.0),
@@ -291,4 +292,130 @@ fn no_query_string_panics_and_every_highlight_is_a_valid_span() {
             Err(error) => panic!("{query:?}: {error}"),
         }
     }
+}
+
+/// A document of three parents, of two chunks each; the last chunk is alone.
+fn family(id: &str, paragraphs: [&str; 7]) -> (Document, Vec<Chunk>) {
+    let document = Document { title: String::new(), ..document(id, &paragraphs.join("\n\n")) };
+    let mut chunks = support::chunks(&document.text);
+    for pair in chunks[..6].chunks_mut(2) {
+        let parent = Span { start: pair[0].span.start, end: pair[1].span.end };
+        pair[0].headings = vec![format!("from {}", parent.start)];
+        for chunk in pair {
+            chunk.parent = Some(parent);
+        }
+    }
+    (document, chunks)
+}
+
+fn upsert_chunks(writer: &mut IndexWriter, document: &Document, chunks: &[Chunk]) {
+    let texts: Vec<_> = chunks.iter().map(|chunk| chunk.encoder_text(&document.text)).collect();
+    let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+    let vectors = support::encoder().encode(&texts, TextRole::Passage).unwrap();
+    writer.upsert(document, support::signature(&document.text), chunks, &vectors).unwrap();
+}
+
+#[test]
+fn children_of_one_parent_come_back_as_their_parent_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = create(dir.path());
+    let mut writer = index.writer(WriterOptions::default()).unwrap();
+    let (page, chunks) = family(
+        "page",
+        [
+            "alpha beta gamma",
+            "alpha beta",
+            "nothing here",
+            "alpha once among many other words",
+            "not this",
+            "nor that",
+            "alpha at the end, after all of the others and alone",
+        ],
+    );
+    upsert_chunks(&mut writer, &page, &chunks);
+    writer.commit().unwrap();
+    index.refresh().unwrap();
+    let request = SearchRequest {
+        strategy: Strategy::Lexical,
+        detail: Detail::Explained,
+        why_not: Some(page.id.clone()),
+        ..SearchRequest::new("alpha beta")
+    };
+    let outcome = search(&index, &request);
+    let texts: Vec<_> = outcome.hits.iter().map(|hit| hit.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "alpha beta gamma\n\nalpha beta",
+            "nothing here\n\nalpha once among many other words",
+            "alpha at the end, after all of the others and alone",
+        ]
+    );
+    for hit in &outcome.hits {
+        assert_eq!(hit.span.slice(&page.text), Some(hit.text.as_str()));
+        let explanation = hit.explanation.as_ref().unwrap();
+        assert!((explanation.recombine() - hit.score).abs() < 1e-6, "the score is the chunk's");
+        let marked = hit.highlights.iter().map(|span| span.slice(&page.text).unwrap());
+        assert!(
+            marked.clone().count() >= 1
+                && marked.into_iter().all(|word| "alpha beta".contains(word))
+        );
+    }
+    // The shorter chunk is the better one; the parent's headings are those at its start.
+    let first = index.searcher().document(&page.id).unwrap().unwrap().chunks[0].ord.0;
+    assert_eq!(outcome.hits[0].chunk.0, first + 1);
+    assert_eq!(outcome.hits[0].headings, ["from 0"]);
+    assert_eq!(outcome.hits[0].highlights.len(), 4, "both children's words are marked");
+    assert_eq!(outcome.why_not, Some(WhyNot::Returned { rank: 1, capped: 0, collapsed: 1 }));
+
+    // A parent that the cap leaves out leaves its children out, too.
+    let capped = search(&index, &SearchRequest { per_document: Some(1), ..request });
+    assert_eq!(capped.hits.len(), 1);
+    assert_eq!(capped.why_not, Some(WhyNot::Returned { rank: 1, capped: 2, collapsed: 1 }));
+}
+
+#[test]
+fn siblings_of_a_near_duplicate_are_named_with_it_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = create(dir.path());
+    let mut writer = index.writer(WriterOptions::default()).unwrap();
+    let paragraphs = [
+        "alpha one two three four five six",
+        "alpha seven eight nine ten eleven",
+        "beta",
+        "beta",
+        "beta",
+        "beta",
+        "beta",
+    ];
+    for id in ["a", "b"] {
+        let (page, chunks) = family(id, paragraphs);
+        upsert_chunks(&mut writer, &page, &chunks);
+    }
+    writer.commit().unwrap();
+    index.refresh().unwrap();
+    let request = SearchRequest {
+        strategy: Strategy::Lexical,
+        why_not: Some(DocumentId::new("b").unwrap()),
+        ..SearchRequest::new("alpha")
+    };
+    let outcome = search(&index, &request);
+    assert_eq!(outcome.hits.len(), 1);
+    assert_eq!(outcome.hits[0].similar.len(), 1, "{:?}", outcome.hits[0].similar);
+    assert_eq!(outcome.why_not, Some(WhyNot::Grouped { under: DocumentId::new("a").unwrap() }));
+}
+
+#[test]
+fn a_merge_keeps_parents() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = create(dir.path());
+    let mut writer = index.writer(WriterOptions::default()).unwrap();
+    let (page, chunks) = family("page", ["a", "b", "c", "d", "e", "f", "g"]);
+    upsert_chunks(&mut writer, &page, &chunks);
+    writer.commit().unwrap();
+    writer.merge().unwrap();
+    index.refresh().unwrap();
+    let stored = index.searcher().document(&page.id).unwrap().unwrap();
+    let parents: Vec<_> = stored.chunks.iter().map(|chunk| chunk.parent).collect();
+    assert_eq!(parents, chunks.iter().map(|chunk| chunk.parent).collect::<Vec<_>>());
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine::{EncodeError, Encoder, EncoderSpec, OnnxEncoder, Pooling, Precision};
-use ingest::chunk::{ChunkerSpec, EncoderSizer, TokenSizer, TokenizerError};
+use ingest::chunk::{ChunkerParts, ChunkerSpec, EncoderSizer, TokenSizer, TokenizerError};
 use models::{GraphOutput, ModelError, Progress, ResolvedModel};
 
 /// An encoder with what the engine does not need but a chunker does.
@@ -29,6 +29,14 @@ impl LoadedEncoder {
         let sizer =
             EncoderSizer::from_file(&self.tokenizer_path, max_tokens, &self.passage_prefix)?;
         Ok(Arc::new(sizer))
+    }
+
+    /// What chunkers for this encoder are made from.
+    ///
+    /// # Errors
+    /// As [`LoadedEncoder::sizer`].
+    pub fn chunker_parts(&self) -> Result<ChunkerParts, TokenizerError> {
+        Ok(ChunkerParts { sizer: self.sizer()?, encoder: Arc::clone(&self.encoder) })
     }
 
     /// What documents are cut with unless something else is asked for.

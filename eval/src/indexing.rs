@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine::{Encoder, EncoderIdentity, Index, Manifest, WriterOptions};
-use ingest::chunk::{ChunkerSpec, TokenSizer};
+use ingest::chunk::{Chunker, ChunkerParts, ChunkerSpec, TokenSizer};
 use ingest::formats::read;
 use ingest::pipeline::{IngestOptions, Progress, ingest};
 use ingest::source::{DocumentSource, Skipped};
@@ -21,6 +21,14 @@ pub struct Recipe {
     pub encoder: Arc<dyn Encoder>,
     /// The encoder's tokenizer, in whose tokens the chunker measures.
     pub sizer: Arc<dyn TokenSizer>,
+}
+
+impl Recipe {
+    /// The chunker itself.
+    pub fn build_chunker(&self) -> Box<dyn Chunker> {
+        let (sizer, encoder) = (Arc::clone(&self.sizer), Arc::clone(&self.encoder));
+        self.chunker.build(&ChunkerParts { sizer, encoder })
+    }
 }
 
 /// What indexing did, as it is kept beside the index.
@@ -82,7 +90,7 @@ pub fn build_index(
     recipe: &Recipe,
     progress: &dyn Progress,
 ) -> Result<IndexingRecord, EvalError> {
-    let chunker = recipe.chunker.build(&recipe.sizer);
+    let chunker = recipe.build_chunker();
     let encoder = &recipe.encoder;
     let index = Index::create(
         dir,

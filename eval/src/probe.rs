@@ -80,12 +80,16 @@ fn probe_chunker(
     documents: &[Document],
     hasher: &mut blake3::Hasher,
 ) -> Result<(), EvalError> {
-    let chunker = recipe.chunker.build(&recipe.sizer);
+    let chunker = recipe.build_chunker();
     hasher.update(&ingest::chunk::REVISION.to_le_bytes());
     for document in documents {
         for chunk in chunker.chunk(document)? {
             hasher.update(&chunk.span.start.to_le_bytes());
             hasher.update(&chunk.span.end.to_le_bytes());
+            if let Some(parent) = chunk.parent {
+                hasher.update(&parent.start.to_le_bytes());
+                hasher.update(&parent.end.to_le_bytes());
+            }
             hasher.update(chunk.encoder_text(&document.text).as_bytes());
         }
     }

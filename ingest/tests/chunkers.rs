@@ -1,20 +1,20 @@
 //! The laws every chunker keeps, over random documents, three tokenizers and
-//! texts chosen to hurt; then what each strategy promises of its own.
+//! texts chosen to hurt.
 
-use std::collections::BTreeMap;
+mod support;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use engine::{Block, BlockKind, Chunk, Document, DocumentId, Span};
+use engine::{BlockKind, Chunk, Document, Span};
 use ingest::chunk::{
-    Chunker, ChunkerSpec, Cl100kSizer, EncoderSizer, Token, TokenMap, TokenSizer, TokenizerError,
-    Window, WordSizer,
+    Chunker, Cl100kSizer, EncoderSizer, Token, TokenMap, TokenSizer, TokenizerError, Window,
+    WordSizer,
 };
 use proptest::prelude::*;
+use support::{CODE, PROSE, WINDOW, build, code, document, heading};
 
-const WINDOW: usize = 64;
-
-const SPECS: [&str; 12] = [
+const SPECS: [&str; 22] = [
     "whole",
     "fixed:20/0",
     "fixed:40/20",
@@ -27,38 +27,17 @@ const SPECS: [&str; 12] = [
     "structure:64",
     "structure:40,min=0",
     "structure:64,context=none,min=64",
+    "cluster:48",
+    "cluster:60,piece=8,context=headings",
+    "semantic:48",
+    "code:48",
+    "code:64,context=none",
+    "recursive:48/0,context=title+headings+lead",
+    "structure:64,context=lead,legs=lexical",
+    "parent:64",
+    "parent:200,child=24,context=none",
+    "semantic:64,percentile=50,buffer=0,context=headings",
 ];
-
-/// Builds a document from blocks; `None` is text that no block claims.
-fn document(title: &str, parts: &[(Option<BlockKind>, &str)]) -> Document {
-    let mut text = String::new();
-    let mut blocks = Vec::new();
-    for (kind, part) in parts {
-        if !text.is_empty() {
-            text.push_str("\n\n");
-        }
-        let start = text.len();
-        text.push_str(part);
-        if let Some(kind) = kind {
-            blocks.push(Block { kind: kind.clone(), span: Span::new(start, text.len()) });
-        }
-    }
-    Document {
-        id: DocumentId::new("docs/page.html").unwrap(),
-        title: title.to_owned(),
-        text,
-        blocks,
-        fields: BTreeMap::new(),
-    }
-}
-
-fn heading(level: u8) -> BlockKind {
-    BlockKind::Heading { level, anchor: None }
-}
-
-const CODE: Option<BlockKind> = Some(BlockKind::Code { language: None });
-
-const PROSE: Option<BlockKind> = Some(BlockKind::Paragraph);
 
 /// A BERT-like tokenizer whose words are spelt in letters, written to a file
 /// that truncates and pads, as the default model's does.
@@ -132,6 +111,7 @@ fn check_laws(document: &Document, chunker: &dyn Chunker, sizer: &dyn TokenSizer
         return;
     };
     let map = TokenMap::new(text, sizer).unwrap();
+    check_parents(&spec, text, &chunks, |parent| map.count(parent) <= size);
     for chunk in &chunks {
         let passage = chunk.span.slice(text).unwrap();
         assert!(map.count(chunk.span) <= size, "{spec}: {} tokens", map.count(chunk.span));
@@ -145,10 +125,29 @@ fn check_laws(document: &Document, chunker: &dyn Chunker, sizer: &dyn TokenSizer
     }
 }
 
+/// Parents hold their children, which follow each other; parents are disjoint.
+fn check_parents(spec: &str, text: &str, chunks: &[Chunk], fits: impl Fn(Span) -> bool) {
+    let returned = |chunk: &Chunk| chunk.parent.unwrap_or(chunk.span);
+    for chunk in chunks {
+        let Some(parent) = chunk.parent else { continue };
+        assert!(spec.starts_with("parent"), "{spec}");
+        assert!(parent.start <= chunk.span.start && chunk.span.end <= parent.end, "{spec}");
+        assert_ne!(parent, chunk.span, "{spec}: no one is its own parent");
+        let passage = parent.slice(text).expect("a span cuts no character");
+        assert!(passage.trim() == passage && fits(parent), "{spec}: {passage:?}");
+    }
+    if spec.starts_with("parent") {
+        for pair in chunks.windows(2) {
+            let (a, b) = (returned(&pair[0]), returned(&pair[1]));
+            assert!(a == b || !a.overlaps(b), "{spec}: {a:?} {b:?}");
+        }
+    }
+}
+
 fn check_all(document: &Document) {
     for sizer in sizers() {
         for spec in SPECS {
-            let chunker = ChunkerSpec::parse(spec).unwrap().build(&sizer);
+            let chunker = build(spec, &sizer);
             check_laws(document, &*chunker, &*sizer);
         }
     }
@@ -174,6 +173,7 @@ fn any_document() -> impl Strategy<Value = Document> {
         2 => (1u8..5).prop_map(|level| Some(heading(level))),
         3 => Just(PROSE),
         1 => Just(CODE),
+        2 => Just(Some(code("python"))),
         1 => Just(Some(BlockKind::ListItem)),
         1 => Just(Some(BlockKind::Table)),
         1 => Just(None),
@@ -210,6 +210,7 @@ fn texts_chosen_to_hurt() {
         format!("{}x{}", "\n".repeat(500), " ".repeat(500)),
     ] {
         check_all(&document("Title", &[(None, &text)]));
+        check_all(&document("Title", &[(Some(code("rust")), &text)]));
         check_all(&document(&text, &[(Some(heading(1)), &text), (CODE, &text)]));
     }
 }
@@ -241,11 +242,20 @@ impl TokenSizer for Recorder {
 fn a_megabyte_is_shown_to_the_tokenizer_once_and_in_pieces() {
     let line = "All in one line, without an end; ".repeat(32_000);
     let page = document("Title", &[(Some(heading(1)), "Title"), (None, &line)]);
-    for spec in ["fixed:200/100", "recursive:200/0", "sentence:200/50", "structure:256"] {
+    for spec in [
+        "fixed:200/100",
+        "recursive:200/0",
+        "sentence:200/50",
+        "structure:256",
+        "cluster:200",
+        "semantic:200",
+        "parent:512,child=200",
+        "code:256",
+    ] {
         let recorder =
             Arc::new(Recorder { shown_bytes: AtomicUsize::new(0), longest: Mutex::new(0) });
         let sizer: Arc<dyn TokenSizer> = Arc::<Recorder>::clone(&recorder);
-        let chunks = ChunkerSpec::parse(spec).unwrap().build(&sizer).chunk(&page).unwrap();
+        let chunks = build(spec, &sizer).chunk(&page).unwrap();
         assert!(chunks.len() > 1_000, "{spec}: {} chunks", chunks.len());
         let shown = recorder.shown_bytes.load(Ordering::Relaxed);
         assert!(shown <= page.text.len() + 100, "{spec}: {shown} bytes shown");
@@ -258,163 +268,11 @@ fn a_megabyte_without_a_blank_is_cut_small() {
     let blob = "Zm9vYmFy".repeat(1 << 17);
     for sizer in sizers() {
         let page = document("", &[(None, &blob)]);
-        let chunker = ChunkerSpec::parse("recursive:200/0").unwrap().build(&sizer);
+        let chunker = build("recursive:200/0", &sizer);
         let chunks = chunker.chunk(&page).unwrap();
         assert!(chunks.iter().all(|chunk| chunk.span.len() <= 4_000), "{}", sizer.name());
         assert!(chunks.len() < 6_000, "{}: {}", sizer.name(), chunks.len());
     }
-}
-
-/// The passages of `spec` over `document`, in words.
-fn passages(spec: &str, document: &Document) -> Vec<String> {
-    let chunks = chunk(spec, document);
-    chunks.iter().map(|chunk| chunk.span.slice(&document.text).unwrap().to_owned()).collect()
-}
-
-fn chunk(spec: &str, document: &Document) -> Vec<Chunk> {
-    let sizer: Arc<dyn TokenSizer> = Arc::new(WordSizer::for_encoder(WINDOW));
-    ChunkerSpec::parse(spec).unwrap().build(&sizer).chunk(document).unwrap()
-}
-
-fn words(n: usize) -> String {
-    (0..n).map(|at| format!("w{at}")).collect::<Vec<_>>().join(" ")
-}
-
-#[test]
-fn fixed_windows_overlap_by_the_tokens_asked_for() {
-    let text = words(50);
-    let found = passages("fixed:20/10", &document("", &[(None, &text)]));
-    let starts: Vec<_> = found.iter().map(|text| text.split(' ').next().unwrap()).collect();
-    assert_eq!(starts, ["w0", "w10", "w20", "w30"]);
-    assert!(found.iter().all(|text| text.split(' ').count() == 20));
-}
-
-#[test]
-fn recursive_prefers_strong_separators_and_joins_only_within_a_run() {
-    let long = format!("{}. {}.", words(12), words(9));
-    let text = format!("One two.\n\nThree four.\n\n{long}\n\nFive six.");
-    assert_eq!(
-        passages("recursive:16/0", &document("", &[(None, &text)])),
-        [
-            "One two.\n\nThree four.".to_owned(),
-            words(12) + ".",
-            words(9) + ".",
-            "Five six.".to_owned()
-        ],
-    );
-}
-
-#[test]
-fn recursive_separators_can_be_chosen() {
-    let text = format!("{} ; {} ; {}", words(8), words(8), words(8));
-    let spec = "recursive:16/0,separators=;|";
-    assert_eq!(
-        passages(spec, &document("", &[(None, &text)])),
-        [format!("{} ;", words(8)), format!("{} ;", words(8)), words(8)]
-    );
-}
-
-#[test]
-fn sentences_stay_whole_and_repeat_whole() {
-    let text = "Dr. No has a plan. It is not good at all. We may see. The end is near now.";
-    assert_eq!(
-        passages("sentence:16/6", &document("", &[(None, text)])),
-        ["Dr. No has a plan. It is not good at all.", "We may see. The end is near now."]
-    );
-    assert_eq!(
-        passages("sentence:16/8", &document("", &[(None, text)])),
-        [
-            "Dr. No has a plan. It is not good at all.",
-            "It is not good at all. We may see.",
-            "We may see. The end is near now."
-        ]
-    );
-}
-
-#[test]
-fn structure_names_the_headings_above_each_chunk() {
-    let page = document(
-        "The Book",
-        &[
-            (Some(heading(1)), "The Book"),
-            (PROSE, &words(30)),
-            (Some(heading(2)), "Ownership"),
-            (PROSE, &words(30)),
-            (Some(heading(3)), "Moves"),
-            (PROSE, &words(40)),
-            (PROSE, &words(40)),
-            (Some(heading(2)), "Slices"),
-            (PROSE, &words(30)),
-        ],
-    );
-    let chunks = chunk("structure:64,min=16", &page);
-    let told: Vec<_> = chunks
-        .iter()
-        .map(|chunk| {
-            let first = chunk.span.slice(&page.text).unwrap().split_whitespace().next().unwrap();
-            (first, chunk.headings.join("/"), chunk.context.as_str())
-        })
-        .collect();
-    assert_eq!(
-        told,
-        [
-            // What the passage itself begins with is not repeated before it.
-            ("The", String::new(), ""),
-            ("Ownership", "Ownership".to_owned(), "The Book"),
-            ("Moves", "Ownership/Moves".to_owned(), "The Book > Ownership"),
-            ("w0", "Ownership/Moves".to_owned(), "The Book > Ownership > Moves"),
-            ("Slices", "Slices".to_owned(), "The Book"),
-        ]
-    );
-}
-
-#[test]
-fn structure_keeps_code_whole_with_the_sentence_that_introduces_it() {
-    let listing = (0..8).map(|at| format!("line {at} of code")).collect::<Vec<_>>().join("\n");
-    let page = document(
-        "",
-        &[
-            (Some(heading(2)), "Example"),
-            (PROSE, &words(40)),
-            (PROSE, "It looks so:"),
-            (CODE, &listing),
-        ],
-    );
-    let found = passages("structure:64", &page);
-    assert_eq!(found.len(), 2);
-    assert_eq!(found[1], format!("It looks so:\n\n{listing}"));
-}
-
-#[test]
-fn structure_cuts_long_code_between_lines() {
-    let listing =
-        (0..30).map(|at| format!("    let x{at} = y{at};")).collect::<Vec<_>>().join("\n");
-    let page = document("", &[(Some(heading(2)), "Example"), (CODE, &listing)]);
-    let found = passages("structure:64", &page);
-    assert!(found.len() > 1);
-    assert!(found[0].starts_with("Example\n\n    let x0"), "a heading never stands alone");
-    assert!(found.iter().all(|passage| passage.ends_with(';')));
-}
-
-#[test]
-fn structure_joins_small_sections_but_never_into_the_parent_level() {
-    let page = document(
-        "",
-        &[
-            (Some(heading(2)), "A"),
-            (Some(heading(3)), "A1"),
-            (PROSE, "short one"),
-            (Some(heading(3)), "A2"),
-            (PROSE, "short two"),
-            (Some(heading(1)), "B"),
-            (PROSE, &words(50)),
-        ],
-    );
-    let found = passages("structure:64", &page);
-    assert_eq!(found[0], "A\n\nA1\n\nshort one\n\nA2\n\nshort two");
-    assert!(found[1].starts_with("B\n\nw0"));
-    let apart = passages("structure:64,min=0", &page);
-    assert_eq!(apart[..2], ["A\n\nA1\n\nshort one", "A2\n\nshort two"]);
 }
 
 #[test]
@@ -423,6 +281,6 @@ fn a_broken_document_is_an_error() {
     page.blocks[0].span.end = 99;
     let sizer: Arc<dyn TokenSizer> = Arc::new(WordSizer::ruler());
     for spec in SPECS {
-        assert!(ChunkerSpec::parse(spec).unwrap().build(&sizer).chunk(&page).is_err(), "{spec}");
+        assert!(build(spec, &sizer).chunk(&page).is_err(), "{spec}");
     }
 }

@@ -12,7 +12,7 @@ use engine::{
     DocumentId, Embeddings, EncodeError, Encoder, EncoderIdentity, HashEncoder, Index, IndexInfo,
     Manifest, SearchRequest, StoredDocument, Strategy, TextRole, WriterOptions,
 };
-use ingest::chunk::{Chunker, ChunkerSpec, TokenSizer, WordSizer};
+use ingest::chunk::{Chunker, ChunkerParts, ChunkerSpec, WordSizer};
 use ingest::pipeline::{
     Consent, Event, IngestError, IngestOptions, Progress, Prune, Silent, ingest,
 };
@@ -139,8 +139,9 @@ impl Bench {
 }
 
 fn chunker(spec: &str) -> Box<dyn Chunker> {
-    let sizer: Arc<dyn TokenSizer> = Arc::new(WordSizer::for_encoder(WORDS));
-    ChunkerSpec::parse(spec).unwrap().build(&sizer)
+    let sizer = Arc::new(WordSizer::for_encoder(WORDS));
+    let parts = ChunkerParts { sizer, encoder: Arc::new(HashEncoder::new(DIM, WORDS)) };
+    ChunkerSpec::parse(spec).unwrap().build(&parts)
 }
 
 fn options(threads: usize) -> IngestOptions {

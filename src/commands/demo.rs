@@ -191,7 +191,7 @@ fn index(
     listing: &Listing,
     loaded: LoadedEncoder,
 ) -> anyhow::Result<(Index, IngestReport)> {
-    let chunker = loaded.default_chunker().build(&loaded.sizer()?);
+    let chunker = loaded.default_chunker().build(&loaded.chunker_parts()?);
     let encoder = loaded.encoder;
     let manifest = Manifest::new(EncoderIdentity::of(encoder.as_ref()), chunker.spec());
     let usable = Manifest::read(dir).is_ok_and(|found| found == manifest);

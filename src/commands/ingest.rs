@@ -31,7 +31,13 @@ Chunkers: NAME[:SIZE[/OVERLAP]][,key=value], sizes in tokens
   recursive:200/0        paragraphs, lines, sentences, words; separators=\\n\\n|\\n|.|
   fixed:250/125          windows
   whole                  each document as one passage
-  keys: context=none|title|headings, tokenizer=encoder|cl100k, min=N (structure)";
+  cluster:250            pieces joined by likeness of meaning; piece=50
+  semantic:256           cuts where neighbouring sentences differ; percentile=95,buffer=1
+  parent:512             sections returned, small passages searched; child=128
+  code:256               functions and types whole, with their comments
+  keys: context=none|title|headings|lead joined by +, legs=both|dense|lexical,
+        tokenizer=encoder|cl100k, min=N (structure)
+  cluster and semantic encode the text to cut it; docs/chunkers.md says when to use which";
 
 /// Index documents, or bring an index up to date
 #[derive(Debug, Args)]
@@ -180,7 +186,7 @@ impl Target {
                 manifest.chunker
             );
         }
-        let chunker = given.build(&loaded.sizer()?);
+        let chunker = given.build(&loaded.chunker_parts()?);
         let encoder = loaded.encoder;
         let options = OpenOptions { encoder: Some(Arc::clone(&encoder)), verify: Verify::Auto };
         Ok(Self { index: Index::open(&args.index, options)?, chunker, encoder })
@@ -190,7 +196,7 @@ impl Target {
         let name = args.encoder.as_deref().unwrap_or(models::DEFAULT_MODEL);
         let loaded = load_encoder(name, &FetchBar::default())?;
         let chunker =
-            with_tokenizer(args, || Ok(loaded.default_chunker()))?.build(&loaded.sizer()?);
+            with_tokenizer(args, || Ok(loaded.default_chunker()))?.build(&loaded.chunker_parts()?);
         let encoder = loaded.encoder;
         let manifest = Manifest::new(EncoderIdentity::of(encoder.as_ref()), chunker.spec());
         let index = Index::create(&args.index, manifest, Some(Arc::clone(&encoder)))?;

@@ -280,9 +280,16 @@ fn tell(why_not: &WhyNot) -> String {
         WhyNot::Outranked { rank, score, gap } => {
             format!("rank {rank} with {score:.4}, {gap:.4} below the last hit")
         }
-        WhyNot::Returned { rank, capped: 0 } => format!("it is hit {rank}"),
-        WhyNot::Returned { rank, capped } => {
-            format!("it is hit {rank}; {capped} more of its passages were capped")
+        WhyNot::Returned { rank, capped, collapsed } => {
+            let capped = match capped {
+                0 => String::new(),
+                n => format!("; {n} more of its passages were capped"),
+            };
+            let collapsed = match collapsed {
+                0 => String::new(),
+                n => format!("; {n} more were found inside what is shown"),
+            };
+            format!("it is hit {rank}{capped}{collapsed}")
         }
     }
 }

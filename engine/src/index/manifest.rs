@@ -15,8 +15,9 @@ use crate::lexical::LexicalOptions;
 /// is written last when one is created.
 pub(super) const FILE_NAME: &str = "manifest.json";
 
-/// The on-disk format this version reads and writes.
-const FORMAT_VERSION: u32 = 1;
+/// The on-disk format this version reads and writes. 2: chunks have parents
+/// (decision 0008).
+const FORMAT_VERSION: u32 = 2;
 
 /// Whose vectors an index holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

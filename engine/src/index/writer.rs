@@ -23,7 +23,7 @@ use super::lock::WriterLock;
 use super::manifest::Manifest;
 use super::{Index, files};
 use crate::dense::{self, GraphParams, VectorRows};
-use crate::document::{Chunk, ChunkOrd, Document, DocumentId};
+use crate::document::{Chunk, ChunkOrd, Document, DocumentId, Span};
 use crate::encoder::Embeddings;
 use crate::error::DocumentError;
 use crate::lexical::{LexicalIndex, LexicalRow, LexicalWriter};
@@ -166,6 +166,7 @@ impl IndexWriter {
                 document: &document.id,
                 title: &document.title,
                 headings: &chunk.headings,
+                context: &chunk.lexical_context,
                 body: chunk.span.slice(&document.text).unwrap_or_default(),
                 fields: &document.fields,
             })?;
@@ -345,11 +346,20 @@ impl IndexWriter {
             let (found, expected) = (vectors.dim(), self.manifest.encoder.dim);
             return Err(DocumentError::VectorDim { id: id(), found, expected });
         }
-        match chunks.iter().find(|chunk| chunk.span.slice(&document.text).is_none_or(str::is_empty))
-        {
-            Some(chunk) => Err(DocumentError::InvalidChunk { id: id(), span: chunk.span }),
-            None => Ok(()),
+        for &Chunk { span, parent, .. } in chunks {
+            if span.slice(&document.text).is_none_or(str::is_empty) {
+                return Err(DocumentError::InvalidChunk { id: id(), span });
+            }
+            let holds = |parent: Span| {
+                parent.start <= span.start
+                    && span.end <= parent.end
+                    && parent.slice(&document.text).is_some()
+            };
+            if let Some(parent) = parent.filter(|&parent| !holds(parent)) {
+                return Err(DocumentError::InvalidParent { id: id(), span, parent });
+            }
         }
+        Ok(())
     }
 
     fn is_original(&self, id: &DocumentId) -> bool {

@@ -28,6 +28,8 @@ pub(crate) struct LexicalRow<'a> {
     pub(crate) title: &'a str,
     /// The headings above it, outermost first.
     pub(crate) headings: &'a [String],
+    /// Searched as one more heading; empty for none.
+    pub(crate) context: &'a str,
     /// Its text.
     pub(crate) body: &'a str,
     /// The document's metadata. `id` and `title` are reserved for the document's
@@ -75,13 +77,14 @@ impl LexicalWriter {
 
     /// Adds a chunk. Analysis runs in the writer's threads.
     pub(crate) fn add(&mut self, row: &LexicalRow<'_>) -> Result<(), LexicalError> {
-        let LexicalRow { ord, document, title, headings, body, fields } = *row;
+        let LexicalRow { ord, document, title, headings, context, body, fields } = *row;
         let mut doc = TantivyDocument::new();
         let text = |field| self.fields.text(field);
         doc.add_u64(self.fields.ord, u64::from(ord.0));
         doc.add_text(text(TextField::Title), title);
         doc.add_text(text(TextField::Body), body);
-        for heading in headings {
+        let context = Some(context).filter(|context| !context.is_empty());
+        for heading in headings.iter().map(String::as_str).chain(context) {
             doc.add_text(text(TextField::Headings), heading);
             doc.add_text(text(TextField::Spellings), heading);
         }

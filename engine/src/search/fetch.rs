@@ -1,7 +1,7 @@
 //! From a ranking to hits: caps, grouping, texts, highlights.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::Searcher;
@@ -16,7 +16,7 @@ use crate::document::{ChunkOrd, DocumentId, FieldValue, Span};
 use crate::error::SegmentError;
 use crate::lexical::LexicalQuery;
 use crate::ranked_list::{RankedList, ScoredChunk};
-use crate::store::DocumentRecord;
+use crate::store::{DocumentRecord, Unit};
 
 /// An entry of the ranking that becomes a hit, with its text.
 pub(super) struct Selected {
@@ -31,10 +31,13 @@ pub(super) struct Selected {
 }
 
 /// The entries that become hits, and why others above the last one did not.
+#[derive(Default)]
 pub(super) struct Selection {
     pub(super) selected: Vec<Selected>,
     /// Entries left out because their document had its share already.
     pub(super) capped: Vec<ChunkOrd>,
+    /// Entries left out because a sibling stands for their parent already.
+    pub(super) collapsed: Vec<ChunkOrd>,
 }
 
 impl Selection {
@@ -46,26 +49,48 @@ impl Selection {
 
 impl Searcher {
     /// Walks the ranking until `top` hits are found.
+    ///
+    /// A chunk with a parent gives its parent, at the rank of the parent's best
+    /// chunk; its siblings further down are left out. Fewer hits than `top`
+    /// remain when the candidates have fewer parents than that.
     pub(super) fn select(
         &self,
         plan: &SearchPlan,
         near_duplicates: NearDuplicates,
         ranking: &RankedList,
     ) -> Result<Selection, SearchError> {
-        let mut selection = Selection { selected: Vec::new(), capped: Vec::new() };
+        let mut selection = Selection::default();
         let mut shingles: Vec<Shingles> = Vec::new();
         let mut records = Records::default();
+        let mut parents: HashSet<(DocumentId, Span)> = HashSet::new();
         for &entry in ranking.entries() {
             if selection.selected.len() == plan.top {
                 break;
             }
-            let candidate = self.read(entry, &mut records)?;
+            let (document, record, nth) = self.record(entry.ord, &mut records)?;
+            let passage = record.passage(nth).ok_or_else(|| no_text(entry.ord))?;
+            let parent = (passage.unit == Unit::Parent).then(|| (document.clone(), passage.span));
+            if parent.as_ref().is_some_and(|parent| parents.contains(parent)) {
+                selection.collapsed.push(entry.ord);
+                continue;
+            }
             let of_document =
-                selection.selected.iter().filter(|hit| hit.document == candidate.document).count();
+                selection.selected.iter().filter(|hit| hit.document == document).count();
             if of_document >= plan.per_document {
                 selection.capped.push(entry.ord);
                 continue;
             }
+            parents.extend(parent);
+            let candidate = Selected {
+                entry,
+                document,
+                title: record.title().to_owned(),
+                headings: passage.headings.to_vec(),
+                span: passage.span,
+                text: record.text(passage.span)?,
+                fields: record.fields().to_vec(),
+                similar: Vec::new(),
+            };
             if near_duplicates == NearDuplicates::Group {
                 let own = Shingles::of(&candidate.text);
                 let twin = shingles.iter().position(|other| own.jaccard(other) >= THRESHOLD);
@@ -122,30 +147,27 @@ impl Searcher {
         }
     }
 
-    /// Reads the chunk behind an entry of a ranking.
-    fn read(&self, entry: ScoredChunk, records: &mut Records) -> Result<Selected, SearchError> {
+    /// The document that holds `ord`, its record, and which of its chunks it is.
+    fn record<'r>(
+        &self,
+        ord: ChunkOrd,
+        records: &'r mut Records,
+    ) -> Result<(DocumentId, &'r DocumentRecord, usize), SearchError> {
         let texts = &self.generation.texts;
-        let unknown = || SegmentError::Damaged {
-            path: PathBuf::from("the text segments"),
-            what: format!("chunk {} has no text", entry.ord.0),
-        };
-        let document = texts.locate(entry.ord).ok_or_else(unknown)?;
+        let document = texts.locate(ord).ok_or_else(|| no_text(ord))?;
         let record = match records.entry(document.clone()) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(texts.record(document)?.ok_or_else(unknown)?),
+            Entry::Vacant(new) => new.insert(texts.record(document)?.ok_or_else(|| no_text(ord))?),
         };
-        let nth = (entry.ord.0 - texts.ords_of(document).start) as usize;
-        let (span, headings) = record.chunk(nth).ok_or_else(unknown)?;
-        Ok(Selected {
-            entry,
-            document: document.clone(),
-            title: record.title().to_owned(),
-            headings: headings.to_vec(),
-            span,
-            text: record.text(span)?,
-            fields: record.fields().to_vec(),
-            similar: Vec::new(),
-        })
+        let nth = (ord.0 - texts.ords_of(document).start) as usize;
+        Ok((document.clone(), record, nth))
+    }
+}
+
+fn no_text(ord: ChunkOrd) -> SegmentError {
+    SegmentError::Damaged {
+        path: PathBuf::from("the text segments"),
+        what: format!("chunk {} has no text", ord.0),
     }
 }
 

@@ -35,9 +35,10 @@ impl fmt::Display for ScoreKind {
 pub struct Hit {
     /// The document it stands in.
     pub document: DocumentId,
-    /// Its number in the index.
+    /// The number of the chunk that was found.
     pub chunk: ChunkOrd,
-    /// Its bytes in the document's canonical text.
+    /// Its bytes in the document's canonical text: the chunk's, or its parent's
+    /// where it has one.
     pub span: Span,
     /// The document's title.
     pub title: String,
@@ -45,7 +46,7 @@ pub struct Hit {
     pub headings: Vec<String>,
     /// The passage: exactly the bytes of `span`.
     pub text: String,
-    /// Higher is better; see [`SearchOutcome::score_kind`].
+    /// The chunk's; higher is better, see [`SearchOutcome::score_kind`].
     pub score: f64,
     /// Where query words occur: spans into the canonical text, ascending,
     /// disjoint, inside `span`.

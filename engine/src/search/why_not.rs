@@ -59,6 +59,9 @@ pub enum WhyNot {
         rank: usize,
         /// How many more of its chunks the cap per document left out.
         capped: usize,
+        /// How many more of its chunks were found inside passages that another
+        /// chunk had brought back already.
+        collapsed: usize,
     },
 }
 
@@ -91,8 +94,10 @@ impl Searcher {
         let is_ours = |ord: &ChunkOrd| allowed.binary_search(ord).is_ok();
         let selected = &trace.selection.selected;
         if let Some(at) = selected.iter().position(|hit| is_ours(&hit.entry.ord)) {
-            let capped = trace.selection.capped.iter().filter(|ord| is_ours(ord)).count();
-            return Ok(WhyNot::Returned { rank: at + 1, capped });
+            let ours = |ords: &[ChunkOrd]| ords.iter().filter(|ord| is_ours(ord)).count();
+            let capped = ours(&trace.selection.capped);
+            let collapsed = ours(&trace.selection.collapsed);
+            return Ok(WhyNot::Returned { rank: at + 1, capped, collapsed });
         }
         let best = trace.ranking.entries().iter().position(|entry| is_ours(&entry.ord));
         let Some(at) = best else { return self.beyond_depth(&allowed, trace) };

@@ -33,6 +33,8 @@ pub struct StoredChunk {
     pub span: Span,
     /// Headings above it, outermost first.
     pub headings: Vec<String>,
+    /// The larger passage that a hit on it returns; `None` for itself.
+    pub parent: Option<Span>,
 }
 
 /// A document read back from an index.
@@ -243,6 +245,7 @@ impl TextStore {
                 ord: ChunkOrd(ord),
                 span: chunk.span,
                 headings: chunk.headings,
+                parent: chunk.parent,
             })
             .collect();
         Ok(Some(StoredDocument {
@@ -286,6 +289,22 @@ fn entry_at(segments: &[Arc<TextSegment>], place: Place) -> &Entry {
     &segments[place.segment as usize].entries()[place.entry as usize]
 }
 
+/// What a hit returns of a document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passage<'r> {
+    pub(crate) span: Span,
+    pub(crate) headings: &'r [String],
+    pub(crate) unit: Unit,
+}
+
+/// What a passage is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Chunk,
+    /// Returned for each of its chunks, and once at most.
+    Parent,
+}
+
 /// A document's record with the segment its text can be read from.
 #[derive(Debug)]
 pub(crate) struct DocumentRecord {
@@ -302,9 +321,21 @@ impl DocumentRecord {
         &self.record.fields
     }
 
-    /// Span and headings of the document's `nth` chunk.
-    pub(crate) fn chunk(&self, nth: usize) -> Option<(Span, &[String])> {
-        self.record.chunks.get(nth).map(|chunk| (chunk.span, chunk.headings.as_slice()))
+    /// What a hit on the document's `nth` chunk returns: the chunk, or its
+    /// parent under the headings of the parent's first chunk.
+    pub(crate) fn passage(&self, nth: usize) -> Option<Passage<'_>> {
+        let chunks = &self.record.chunks;
+        let chunk = chunks.get(nth)?;
+        let Some(span) = chunk.parent else {
+            return Some(Passage {
+                span: chunk.span,
+                headings: &chunk.headings,
+                unit: Unit::Chunk,
+            });
+        };
+        let other = chunks[..nth].iter().rposition(|before| before.parent != chunk.parent);
+        let first = other.map_or(0, |at| at + 1);
+        Some(Passage { span, headings: &chunks[first].headings, unit: Unit::Parent })
     }
 
     /// The bytes of `span` in the canonical text, decompressing no more than it

@@ -62,6 +62,7 @@ pub(super) struct Record {
 pub(super) struct ChunkRecord {
     pub(super) span: Span,
     pub(super) headings: Vec<String>,
+    pub(super) parent: Option<Span>,
 }
 
 /// Collects documents for one segment.
@@ -108,7 +109,11 @@ impl TextSegmentWriter {
             fields: document.fields.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
             chunks: chunks
                 .iter()
-                .map(|chunk| ChunkRecord { span: chunk.span, headings: chunk.headings.clone() })
+                .map(|chunk| ChunkRecord {
+                    span: chunk.span,
+                    headings: chunk.headings.clone(),
+                    parent: chunk.parent,
+                })
                 .collect(),
             text_bytes: document.text.len() as u32,
             text_offset,

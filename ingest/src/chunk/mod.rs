@@ -1,31 +1,46 @@
 //! Chunkers: cut a document's canonical text into the passages that are ranked.
 //!
-//! Five strategies behind one trait, named by a [`ChunkerSpec`]: `whole`,
-//! `fixed` (token windows), `recursive` (separators), `sentence` and
-//! `structure` (headings and code blocks). All of them return byte spans into
-//! the same text, so that any two can be judged on the same ground truth, and
-//! all but `whole` keep every chunk within its SIZE in tokens.
+//! The strategies stand behind one trait and are named by a [`ChunkerSpec`]:
+//! `whole`, `fixed` (token windows), `recursive` (separators), `sentence`,
+//! `structure` (headings and code blocks), `cluster` and `semantic` (meaning),
+//! `parent` (small passages searched, large ones returned) and `code` (syntax).
+//! All of them return byte spans into the same text, so that any two can be
+//! judged on the same ground truth, and all but `whole` keep every chunk within
+//! its SIZE in tokens. `docs/chunkers.md` says when to use which.
 //!
 //! A document is tokenised once ([`TokenMap`]); sizes are then looked up, so
-//! chunking costs time linear in the text whatever the strategy.
+//! chunking costs time linear in the text whatever the strategy. Those that cut
+//! by meaning run the encoder on top, which costs far more.
 
+mod cluster;
+mod code;
 mod context;
 mod fixed;
+mod parent;
+mod parts;
 mod recursive;
+mod semantic;
 mod sentence;
 mod sentences;
+mod similarity;
 mod spec;
 mod spec_parser;
 mod structure;
+mod syntax;
 mod token_map;
 mod tokenizer;
 mod whole;
 
-use engine::{Chunk, Document, DocumentError, DocumentId};
+use engine::{Chunk, Document, DocumentError, DocumentId, EncodeError};
 
-pub use context::ContextStyle;
+pub use cluster::ClusterChunker;
+pub use code::CodeChunker;
+pub use context::{ContextLegs, ContextPath, ContextStyle};
 pub use fixed::FixedChunker;
+pub use parent::ParentChunker;
+pub use parts::ChunkerParts;
 pub use recursive::{DEFAULT_SEPARATORS, RecursiveChunker};
+pub use semantic::{Breakpoints, SemanticChunker};
 pub use sentence::SentenceChunker;
 pub use sentences::sentences;
 pub use spec::{ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_SIZE_TOKENS, TokenizerChoice};
@@ -95,5 +110,14 @@ pub enum ChunkError {
         /// What the tokenizer said.
         #[source]
         source: TokenizerError,
+    },
+    /// A chunker that compares meanings could not encode its pieces.
+    #[error("document {document} cannot be encoded to find where it should be cut")]
+    Encode {
+        /// Which document.
+        document: DocumentId,
+        /// What the encoder said.
+        #[source]
+        source: EncodeError,
     },
 }

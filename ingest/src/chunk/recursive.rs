@@ -40,16 +40,23 @@ impl Chunker for RecursiveChunker {
     fn cut(&self, document: &Document) -> Result<Vec<SizedChunk>, ChunkError> {
         let prepared = self.ruler.prepare(document)?;
         let limit = prepared.limit_everywhere(&self.ruler);
-        let mut cutter = Cutter {
-            prepared: &prepared,
-            limit,
-            overlap: prepared.overlap_within(limit),
-            spans: Vec::new(),
-        };
-        cutter.cut(prepared.all(), &self.separators);
+        let overlap = prepared.overlap_within(limit);
+        let spans = recursive_spans(&prepared, limit, overlap, &self.separators);
         let headings = HeadingPath::from(self.ruler.context);
-        Ok(prepared.chunks(&cutter.spans, headings))
+        Ok(prepared.chunks(&spans, headings))
     }
+}
+
+/// The document's pieces of at most `limit` tokens, `overlap` of them repeated.
+pub(super) fn recursive_spans(
+    prepared: &Prepared<'_>,
+    limit: usize,
+    overlap: usize,
+    separators: &[impl AsRef<str>],
+) -> Vec<Span> {
+    let mut cutter = Cutter { prepared, limit, overlap, spans: Vec::new() };
+    cutter.cut(prepared.all(), separators);
+    cutter.spans
 }
 
 struct Cutter<'p> {
@@ -60,16 +67,16 @@ struct Cutter<'p> {
 }
 
 impl Cutter<'_> {
-    fn cut(&mut self, span: Span, separators: &[String]) {
+    fn cut(&mut self, span: Span, separators: &[impl AsRef<str>]) {
         let map = &self.prepared.map;
         let inner = span.slice(map.text()).unwrap_or("");
-        let present = separators.iter().position(|separator| inner.contains(separator.as_str()));
-        let Some(strongest) = present.filter(|&at| !separators[at].is_empty()) else {
+        let present = separators.iter().position(|separator| inner.contains(separator.as_ref()));
+        let Some(strongest) = present.filter(|&at| !separators[at].as_ref().is_empty()) else {
             self.spans.extend(map.windows(span, self.limit, self.overlap));
             return;
         };
         let mut run = Vec::new();
-        for piece in split_after(inner, span.start, &separators[strongest]) {
+        for piece in split_after(inner, span.start, separators[strongest].as_ref()) {
             if map.count(piece) <= self.limit {
                 run.push(piece);
             } else {

@@ -9,12 +9,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::context::{ContextStyle, Ruler};
+use super::context::{ContextLegs, ContextPath, ContextStyle, Ruler};
 use super::spec_parser::{SpecError, parse_spec};
-use super::tokenizer::{Cl100kSizer, TokenSizer};
+use super::tokenizer::Cl100kSizer;
 use super::{
-    Chunker, DEFAULT_SEPARATORS, FixedChunker, RecursiveChunker, SentenceChunker, StructureChunker,
-    WholeChunker,
+    Breakpoints, Chunker, ChunkerParts, ClusterChunker, CodeChunker, DEFAULT_SEPARATORS,
+    FixedChunker, ParentChunker, RecursiveChunker, SemanticChunker, SentenceChunker,
+    StructureChunker, WholeChunker,
 };
 
 /// SIZE where a spec gives none: the window of the default encoder.
@@ -33,6 +34,14 @@ pub(super) const MAX_OVERLAP_QUARTERS: usize = 3;
 
 /// A structural chunk below SIZE divided by this may grow past its section.
 pub(super) const DEFAULT_MIN_SHARE: usize = 4;
+
+/// Size of a piece of `cluster`, as in its publication; in chunks so small that
+/// four of them would not fit, a quarter of SIZE.
+const DEFAULT_PIECE_TOKENS: usize = 50;
+
+/// A chunk of `cluster` has at most so many pieces: the work grows with their
+/// square.
+pub(super) const MAX_CLUSTER_PIECES: usize = 64;
 
 /// The size of a chunk, in tokens of the spec's tokenizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +74,32 @@ pub enum ChunkStrategy {
         tokens: usize,
         /// A smaller section is joined with the ones that follow it.
         min_tokens: usize,
+    },
+    /// Where pieces are least alike.
+    Cluster {
+        /// The size of a chunk.
+        tokens: usize,
+        /// The size of the pieces that are compared.
+        piece_tokens: usize,
+    },
+    /// Between sentences that differ most.
+    Semantic {
+        /// The largest size of a chunk.
+        tokens: usize,
+        /// What counts as different.
+        breakpoints: Breakpoints,
+    },
+    /// At structure, and between sentences for what is searched.
+    Parent {
+        /// The size of what a hit returns.
+        tokens: usize,
+        /// The size of what is searched.
+        child_tokens: usize,
+    },
+    /// Between items of code, and at structure elsewhere.
+    Code {
+        /// The size of a chunk.
+        tokens: usize,
     },
 }
 
@@ -114,7 +149,7 @@ impl ChunkerSpec {
         let tokens = max_tokens.clamp(MIN_SIZE_TOKENS, DEFAULT_SIZE_TOKENS);
         Self {
             strategy: ChunkStrategy::Structure { tokens, min_tokens: tokens / DEFAULT_MIN_SHARE },
-            context: ContextStyle::Headings,
+            context: ContextStyle::HEADINGS,
             tokenizer: TokenizerChoice::Encoder,
         }
     }
@@ -136,7 +171,11 @@ impl ChunkerSpec {
             ChunkStrategy::Fixed(_)
             | ChunkStrategy::Recursive { .. }
             | ChunkStrategy::Sentence(_)
-            | ChunkStrategy::Structure { .. } => Self { tokenizer, ..self },
+            | ChunkStrategy::Structure { .. }
+            | ChunkStrategy::Cluster { .. }
+            | ChunkStrategy::Semantic { .. }
+            | ChunkStrategy::Parent { .. }
+            | ChunkStrategy::Code { .. } => Self { tokenizer, ..self },
         }
     }
 
@@ -158,40 +197,69 @@ impl ChunkerSpec {
     /// The chunker itself.
     ///
     /// # Arguments
-    /// * `encoder` - the encoder's tokenizer; a spec that names another does not
-    ///   use it.
-    pub fn build(&self, encoder: &Arc<dyn TokenSizer>) -> Box<dyn Chunker> {
+    /// * `parts` - the encoder the chunks are for, and its tokenizer.
+    pub fn build(&self, parts: &ChunkerParts) -> Box<dyn Chunker> {
         let spec = self.clone();
         let ruler = |size: ChunkSize| Ruler {
             sizer: match self.tokenizer {
-                TokenizerChoice::Encoder => Arc::clone(encoder),
+                TokenizerChoice::Encoder => Arc::clone(&parts.sizer),
                 TokenizerChoice::Cl100k => Arc::new(Cl100kSizer::new()),
             },
             size,
             context: self.context,
         };
+        let plain = |tokens| ChunkSize { tokens, overlap_tokens: 0 };
+        let encoder = || Arc::clone(&parts.encoder);
         match &self.strategy {
-            ChunkStrategy::Whole => Box::new(WholeChunker::new(Arc::clone(encoder))),
+            ChunkStrategy::Whole => Box::new(WholeChunker::new(Arc::clone(&parts.sizer))),
             ChunkStrategy::Fixed(size) => Box::new(FixedChunker::new(spec, ruler(*size))),
             ChunkStrategy::Recursive { size, separators } => {
                 Box::new(RecursiveChunker::new(spec, ruler(*size), separators.clone()))
             }
             ChunkStrategy::Sentence(size) => Box::new(SentenceChunker::new(spec, ruler(*size))),
             &ChunkStrategy::Structure { tokens, min_tokens } => {
-                let size = ChunkSize { tokens, overlap_tokens: 0 };
-                Box::new(StructureChunker::new(spec, ruler(size), min_tokens))
+                Box::new(StructureChunker::new(spec, ruler(plain(tokens)), min_tokens))
+            }
+            &ChunkStrategy::Cluster { tokens, piece_tokens } => {
+                let ruler = ruler(plain(tokens));
+                Box::new(ClusterChunker::new(spec, ruler, encoder(), piece_tokens))
+            }
+            &ChunkStrategy::Semantic { tokens, breakpoints } => {
+                let ruler = ruler(plain(tokens));
+                Box::new(SemanticChunker::new(spec, ruler, encoder(), breakpoints))
+            }
+            &ChunkStrategy::Parent { tokens, child_tokens } => {
+                let (parents, children) = (ruler(plain(tokens)), ruler(plain(child_tokens)));
+                let min_tokens = tokens / DEFAULT_MIN_SHARE;
+                Box::new(ParentChunker::new(spec, parents, children, min_tokens))
+            }
+            &ChunkStrategy::Code { tokens } => {
+                Box::new(CodeChunker::new(spec, ruler(plain(tokens)), tokens / DEFAULT_MIN_SHARE))
             }
         }
     }
 
     pub(super) fn default_context(strategy: &ChunkStrategy) -> ContextStyle {
         match strategy {
-            ChunkStrategy::Structure { .. } => ContextStyle::Headings,
+            ChunkStrategy::Structure { .. }
+            | ChunkStrategy::Parent { .. }
+            | ChunkStrategy::Code { .. } => ContextStyle::HEADINGS,
             ChunkStrategy::Whole
             | ChunkStrategy::Fixed(_)
             | ChunkStrategy::Recursive { .. }
-            | ChunkStrategy::Sentence(_) => ContextStyle::None,
+            | ChunkStrategy::Sentence(_)
+            | ChunkStrategy::Cluster { .. }
+            | ChunkStrategy::Semantic { .. } => ContextStyle::NONE,
         }
+    }
+
+    /// A quarter of SIZE, but not less than a SIZE may be.
+    pub(super) fn default_child_tokens(tokens: usize) -> usize {
+        (tokens / 4).max(MIN_SIZE_TOKENS)
+    }
+
+    pub(super) fn default_piece_tokens(tokens: usize) -> usize {
+        DEFAULT_PIECE_TOKENS.min(tokens / 4)
     }
 }
 
@@ -225,9 +293,36 @@ impl fmt::Display for ChunkerSpec {
                     write!(f, ",min={min_tokens}")?;
                 }
             }
+            ChunkStrategy::Cluster { tokens, piece_tokens } => {
+                write!(f, "cluster:{tokens}")?;
+                if *piece_tokens != Self::default_piece_tokens(*tokens) {
+                    write!(f, ",piece={piece_tokens}")?;
+                }
+            }
+            ChunkStrategy::Semantic { tokens, breakpoints: Breakpoints { percentile, buffer } } => {
+                write!(f, "semantic:{tokens}")?;
+                if *percentile != Breakpoints::DEFAULT.percentile {
+                    write!(f, ",percentile={percentile}")?;
+                }
+                if *buffer != Breakpoints::DEFAULT.buffer {
+                    write!(f, ",buffer={buffer}")?;
+                }
+            }
+            ChunkStrategy::Parent { tokens, child_tokens } => {
+                write!(f, "parent:{tokens}")?;
+                if *child_tokens != Self::default_child_tokens(*tokens) {
+                    write!(f, ",child={child_tokens}")?;
+                }
+            }
+            ChunkStrategy::Code { tokens } => write!(f, "code:{tokens}")?,
         }
-        if self.context != Self::default_context(&self.strategy) {
-            write!(f, ",context={}", context_name(self.context))?;
+        let default = Self::default_context(&self.strategy);
+        let ContextStyle { path, lead, legs } = self.context;
+        if (path, lead) != (default.path, default.lead) {
+            write!(f, ",context={}", context_name(path, lead))?;
+        }
+        if legs != default.legs {
+            write!(f, ",legs={}", legs_name(legs))?;
         }
         match self.tokenizer {
             TokenizerChoice::Encoder => Ok(()),
@@ -236,11 +331,22 @@ impl fmt::Display for ChunkerSpec {
     }
 }
 
-pub(super) fn context_name(context: ContextStyle) -> &'static str {
-    match context {
-        ContextStyle::None => "none",
-        ContextStyle::Title => "title",
-        ContextStyle::Headings => "headings",
+fn context_name(path: ContextPath, lead: bool) -> &'static str {
+    match (path, lead) {
+        (ContextPath::None, false) => "none",
+        (ContextPath::None, true) => "lead",
+        (ContextPath::Title, false) => "title",
+        (ContextPath::Title, true) => "title+lead",
+        (ContextPath::Headings, false) => "headings",
+        (ContextPath::Headings, true) => "headings+lead",
+    }
+}
+
+pub(super) fn legs_name(legs: ContextLegs) -> &'static str {
+    match legs {
+        ContextLegs::Both => "both",
+        ContextLegs::Dense => "dense",
+        ContextLegs::Lexical => "lexical",
     }
 }
 
@@ -284,6 +390,18 @@ mod tests {
         check("structure", "structure:256");
         check("structure:256,min=64", "structure:256");
         check("structure:256,min=10,context=none", "structure:256,min=10,context=none");
+        check("cluster:250,piece=50,tokenizer=cl100k", "cluster:250,tokenizer=cl100k");
+        check("cluster:100,piece=50", "cluster:100,piece=50");
+        check("fixed:100,context=title+headings+lead", "fixed:100/0,context=headings+lead");
+        check("fixed:100,context=lead+title, legs=both", "fixed:100/0,context=title+lead");
+        check("structure:256,context=headings,legs=dense", "structure:256,legs=dense");
+        check("semantic:256,percentile=95,buffer=1", "semantic:256");
+        check("parent:512,child=128,context=headings", "parent:512");
+        check("parent:64", "parent:64");
+        check("code", "code:256");
+        check("code:300,context=title+headings", "code:300");
+        check("parent:1024,child=64,context=none", "parent:1024,child=64,context=none");
+        check("semantic:256,buffer=0,percentile=80", "semantic:256,percentile=80,buffer=0");
     }
 
     #[test]
@@ -293,7 +411,7 @@ mod tests {
                 "",
                 "no chunker is called \"\"; there are whole, fixed, recursive, sentence, structure",
             ),
-            ("semantic:5", "no chunker is called \"semantic\""),
+            ("paragraph:5", "no chunker is called \"paragraph\""),
             ("whole:5", "remove \"5\""),
             ("whole,context=title", "remove \"context=title\""),
             ("fixed:many", "SIZE \"many\" is not a number from 16"),
@@ -303,9 +421,20 @@ mod tests {
             ("fixed:100/76", "at most 75"),
             ("structure:256/20", "remove \"/20\""),
             ("structure:256,min=300", "min=\"300\" is not valid"),
-            ("fixed:100,min=5", "fixed has no key \"min\"; it has context, tokenizer"),
+            ("cluster:256/20", "remove \"/20\""),
+            ("cluster:256,piece=3", "from SIZE / 64 to SIZE"),
+            ("semantic:256,percentile=101", "from 0 to 100"),
+            ("semantic:256,buffer=9", "from 0 to 8"),
+            ("parent:256/64", "remove \"/64\""),
+            ("parent:256,child=300", "from 16 to SIZE"),
+            ("parent:256,child=4", "from 16 to SIZE"),
+            ("cluster:256,min=30", "it has context, legs, piece, tokenizer"),
+            ("fixed:100,min=5", "fixed has no key \"min\"; it has context, legs, tokenizer"),
             ("fixed:100,context", "\"context\" is not key=value"),
-            ("fixed:100,context=all", "none, title or headings"),
+            ("fixed:100,context=all", "title, headings and lead joined by +"),
+            ("fixed:100,context=none+lead", "title, headings and lead joined by +"),
+            ("fixed:100,context=lead+lead", "title, headings and lead joined by +"),
+            ("fixed:100,legs=all", "both, dense or lexical"),
             ("fixed:100,tokenizer=gpt2", "encoder or cl100k"),
             ("fixed:100,context=none,context=none", "\"context\" is given twice"),
             (r"recursive:100,separators=\x", r"escapes are \n"),
@@ -326,27 +455,45 @@ mod tests {
             .prop_flat_map(|tokens| (Just(tokens), 0..=tokens * 3 / 4))
             .prop_map(|(tokens, overlap_tokens)| ChunkSize { tokens, overlap_tokens });
         let separators = proptest::collection::vec("[\\n\\t|, .\\\\a-z漢=]{0,3}", 1..5);
-        let strategy = (size, separators, 0..5usize, 0..=100usize).prop_map(
+        let strategy = (size, separators, 0..9usize, 0..=100usize).prop_map(
             |(size, separators, kind, percent)| match kind {
                 0 => ChunkStrategy::Whole,
                 1 => ChunkStrategy::Fixed(size),
                 2 => ChunkStrategy::Recursive { size, separators },
                 3 => ChunkStrategy::Sentence(size),
+                7 => ChunkStrategy::Code { tokens: size.tokens },
+                6 => ChunkStrategy::Parent {
+                    tokens: size.tokens,
+                    child_tokens: (size.tokens * percent / 100).max(MIN_SIZE_TOKENS),
+                },
+                5 => ChunkStrategy::Semantic {
+                    tokens: size.tokens,
+                    breakpoints: Breakpoints { percentile: percent as u8, buffer: percent % 9 },
+                },
+                4 => ChunkStrategy::Cluster {
+                    tokens: size.tokens,
+                    piece_tokens: (size.tokens * percent / 100)
+                        .max(size.tokens.div_ceil(MAX_CLUSTER_PIECES)),
+                },
                 _ => ChunkStrategy::Structure {
                     tokens: size.tokens,
                     min_tokens: size.tokens * percent / 100,
                 },
             },
         );
-        (strategy, 0..3usize, any::<bool>()).prop_map(|(strategy, context, cl100k)| {
+        let context =
+            (0..3usize, any::<bool>(), 0..3usize).prop_map(|(path, lead, legs)| ContextStyle {
+                path: [ContextPath::None, ContextPath::Title, ContextPath::Headings][path],
+                lead,
+                legs: [ContextLegs::Both, ContextLegs::Dense, ContextLegs::Lexical][legs],
+            });
+        (strategy, context, any::<bool>()).prop_map(|(strategy, context, cl100k)| {
             if strategy == ChunkStrategy::Whole {
                 return ChunkerSpec::parse("whole").unwrap();
             }
-            ChunkerSpec {
-                strategy,
-                context: [ContextStyle::None, ContextStyle::Title, ContextStyle::Headings][context],
-                tokenizer: [TokenizerChoice::Encoder, TokenizerChoice::Cl100k][usize::from(cl100k)],
-            }
+            let tokenizer =
+                [TokenizerChoice::Encoder, TokenizerChoice::Cl100k][usize::from(cl100k)];
+            ChunkerSpec { strategy, context, tokenizer }
         })
     }
 

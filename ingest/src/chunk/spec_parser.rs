@@ -1,14 +1,16 @@
 //! The parser of [`ChunkerSpec`]s and its errors, which name the part that is
 //! wrong and what would be right there.
 
-use super::context::ContextStyle;
+use super::context::{ContextLegs, ContextPath};
 use super::recursive::DEFAULT_SEPARATORS;
+use super::semantic::Breakpoints;
 use super::spec::{
     ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_MIN_SHARE, DEFAULT_SIZE_TOKENS,
-    MAX_OVERLAP_QUARTERS, MAX_SIZE_TOKENS, MIN_SIZE_TOKENS, TokenizerChoice, context_name,
+    MAX_CLUSTER_PIECES, MAX_OVERLAP_QUARTERS, MAX_SIZE_TOKENS, MIN_SIZE_TOKENS, TokenizerChoice,
+    legs_name,
 };
 
-const NAMES: &str = "whole, fixed, recursive, sentence, structure";
+const NAMES: &str = "whole, fixed, recursive, sentence, structure, cluster, semantic, parent, code";
 
 /// A SPEC that names no chunker.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,8 +33,8 @@ enum Problem {
     Overlap(String),
     #[error("OVERLAP {overlap} is more than three quarters of SIZE {size} (at most {})", size * MAX_OVERLAP_QUARTERS / 4)]
     OverlapRange { overlap: usize, size: usize },
-    #[error("`structure` cuts at headings and blocks and takes no OVERLAP, remove \"/{0}\"")]
-    StructureOverlap(String),
+    #[error("`{name}` cuts where the text changes and takes no OVERLAP, remove \"/{overlap}\"")]
+    NoOverlap { name: String, overlap: String },
     #[error("{0:?} is not key=value")]
     NotAKey(String),
     #[error("{name} has no key {key:?}; it has {valid}")]
@@ -79,21 +81,43 @@ impl Parser<'_> {
                 )?,
             },
             "structure" => {
-                if let Some((_, overlap)) = size.and_then(|size| size.split_once('/')) {
-                    return Err(Problem::StructureOverlap(overlap.to_owned()));
-                }
-                let tokens = parse_size(size)?.tokens;
+                let tokens = parse_tokens(name, size)?;
                 let min_tokens = match keys.take("min") {
                     Some(value) => parse_min(value, tokens)?,
                     None => tokens / DEFAULT_MIN_SHARE,
                 };
                 ChunkStrategy::Structure { tokens, min_tokens }
             }
+            "cluster" => {
+                let tokens = parse_tokens(name, size)?;
+                let piece_tokens = match keys.take("piece") {
+                    Some(value) => parse_piece(value, tokens)?,
+                    None => ChunkerSpec::default_piece_tokens(tokens),
+                };
+                ChunkStrategy::Cluster { tokens, piece_tokens }
+            }
+            "semantic" => {
+                let tokens = parse_tokens(name, size)?;
+                ChunkStrategy::Semantic { tokens, breakpoints: parse_breakpoints(&mut keys)? }
+            }
+            "code" => ChunkStrategy::Code { tokens: parse_tokens(name, size)? },
+            "parent" => {
+                let tokens = parse_tokens(name, size)?;
+                let child_tokens = match keys.take("child") {
+                    Some(value) => parse_child(value, tokens)?,
+                    None => ChunkerSpec::default_child_tokens(tokens),
+                };
+                ChunkStrategy::Parent { tokens, child_tokens }
+            }
             _ => return Err(Problem::Name(name.to_owned())),
         };
-        let context = keys
-            .take("context")
-            .map_or_else(|| Ok(ChunkerSpec::default_context(&strategy)), parse_context)?;
+        let mut context = ChunkerSpec::default_context(&strategy);
+        if let Some(value) = keys.take("context") {
+            (context.path, context.lead) = parse_context(value)?;
+        }
+        if let Some(value) = keys.take("legs") {
+            context.legs = parse_legs(value)?;
+        }
         let tokenizer =
             keys.take("tokenizer").map_or(Ok(TokenizerChoice::Encoder), parse_tokenizer)?;
         keys.finish()?;
@@ -134,9 +158,12 @@ impl<'s> Keys<'s> {
             return Ok(());
         };
         let valid = match self.name {
-            "recursive" => "context, separators, tokenizer",
-            "structure" => "context, min, tokenizer",
-            _ => "context, tokenizer",
+            "recursive" => "context, legs, separators, tokenizer",
+            "structure" => "context, legs, min, tokenizer",
+            "cluster" => "context, legs, piece, tokenizer",
+            "parent" => "child, context, legs, tokenizer",
+            "semantic" => "buffer, context, legs, percentile, tokenizer",
+            _ => "context, legs, tokenizer",
         };
         Err(Problem::Key { name: self.name.to_owned(), key: (*key).to_owned(), valid })
     }
@@ -159,6 +186,53 @@ fn parse_size(size: Option<&str>) -> Result<ChunkSize, Problem> {
     Ok(ChunkSize { tokens, overlap_tokens })
 }
 
+/// A SIZE alone.
+fn parse_tokens(name: &str, size: Option<&str>) -> Result<usize, Problem> {
+    if let Some((_, overlap)) = size.and_then(|size| size.split_once('/')) {
+        return Err(Problem::NoOverlap { name: name.to_owned(), overlap: overlap.to_owned() });
+    }
+    Ok(parse_size(size)?.tokens)
+}
+
+fn parse_piece(value: &str, size: usize) -> Result<usize, Problem> {
+    let valid = size.div_ceil(MAX_CLUSTER_PIECES)..=size;
+    value.trim().parse().ok().filter(|piece| valid.contains(piece)).ok_or_else(|| Problem::Value {
+        key: "piece",
+        value: value.to_owned(),
+        valid: "it is a number of tokens from SIZE / 64 to SIZE",
+    })
+}
+
+fn parse_child(value: &str, size: usize) -> Result<usize, Problem> {
+    let valid = MIN_SIZE_TOKENS..=size;
+    value.trim().parse().ok().filter(|child| valid.contains(child)).ok_or_else(|| Problem::Value {
+        key: "child",
+        value: value.to_owned(),
+        valid: "it is a number of tokens from 16 to SIZE",
+    })
+}
+
+fn parse_breakpoints(keys: &mut Keys<'_>) -> Result<Breakpoints, Problem> {
+    let mut breakpoints = Breakpoints::DEFAULT;
+    if let Some(value) = keys.take("percentile") {
+        let percentile = value.trim().parse().ok().filter(|percentile| *percentile <= 100);
+        breakpoints.percentile = percentile.ok_or_else(|| Problem::Value {
+            key: "percentile",
+            value: value.to_owned(),
+            valid: "it is a whole number from 0 to 100",
+        })?;
+    }
+    if let Some(value) = keys.take("buffer") {
+        let buffer = value.trim().parse().ok().filter(|buffer| *buffer <= Breakpoints::MAX_BUFFER);
+        breakpoints.buffer = buffer.ok_or_else(|| Problem::Value {
+            key: "buffer",
+            value: value.to_owned(),
+            valid: "it is a number of sentences from 0 to 8",
+        })?;
+    }
+    Ok(breakpoints)
+}
+
 fn parse_min(value: &str, size: usize) -> Result<usize, Problem> {
     value.trim().parse().ok().filter(|min| *min <= size).ok_or_else(|| Problem::Value {
         key: "min",
@@ -167,14 +241,38 @@ fn parse_min(value: &str, size: usize) -> Result<usize, Problem> {
     })
 }
 
-fn parse_context(value: &str) -> Result<ContextStyle, Problem> {
-    [ContextStyle::None, ContextStyle::Title, ContextStyle::Headings]
-        .into_iter()
-        .find(|context| context_name(*context) == value.trim())
-        .ok_or_else(|| Problem::Value {
+/// `none`, or parts joined by `+`. Headings stand below the title, so they
+/// imply it.
+fn parse_context(value: &str) -> Result<(ContextPath, bool), Problem> {
+    if value.trim() == "none" {
+        return Ok((ContextPath::None, false));
+    }
+    let parts: Vec<&str> = value.split('+').map(str::trim).collect();
+    let known = parts.iter().all(|part| ["title", "headings", "lead"].contains(part));
+    let once = parts.iter().enumerate().all(|(at, part)| !parts[..at].contains(part));
+    if !known || !once {
+        return Err(Problem::Value {
             key: "context",
             value: value.to_owned(),
-            valid: "it is none, title or headings",
+            valid: "it is none, or title, headings and lead joined by +",
+        });
+    }
+    let path = match (parts.contains(&"title"), parts.contains(&"headings")) {
+        (_, true) => ContextPath::Headings,
+        (true, false) => ContextPath::Title,
+        (false, false) => ContextPath::None,
+    };
+    Ok((path, parts.contains(&"lead")))
+}
+
+fn parse_legs(value: &str) -> Result<ContextLegs, Problem> {
+    [ContextLegs::Both, ContextLegs::Dense, ContextLegs::Lexical]
+        .into_iter()
+        .find(|legs| legs_name(*legs) == value.trim())
+        .ok_or_else(|| Problem::Value {
+            key: "legs",
+            value: value.to_owned(),
+            valid: "it is both, dense or lexical",
         })
 }
 

@@ -12,6 +12,7 @@ use engine::{BlockKind, Document, Span};
 use super::context::{HeadingPath, Prepared, Ruler, Section};
 use super::sentences::sentences;
 use super::spec::ChunkerSpec;
+use super::syntax::{self, Grammar, lines};
 use super::token_map::trim;
 use super::{ChunkError, Chunker, SizedChunk};
 
@@ -39,24 +40,40 @@ impl Chunker for StructureChunker {
 
     fn cut(&self, document: &Document) -> Result<Vec<SizedChunk>, ChunkError> {
         let prepared = self.ruler.prepare(document)?;
-        let units = units(document);
-        let mut packer = Packer {
-            prepared: &prepared,
-            ruler: &self.ruler,
-            min_tokens: self.min_tokens,
-            open: None,
-            spans: Vec::new(),
-        };
-        let mut from = 0;
-        for (at, section) in prepared.sections.iter().enumerate() {
-            let end = prepared.sections.get(at + 1).map_or(u32::MAX, |next| next.heading.start);
-            let to = from + units[from..].partition_point(|unit| unit.span.start < end);
-            packer.section(section, &units[from..to]);
-            from = to;
-        }
-        packer.flush();
-        Ok(prepared.chunks(&packer.spans, HeadingPath::Keep))
+        let spans =
+            structure_spans(document, &prepared, &self.ruler, self.min_tokens, CodeCuts::Lines);
+        Ok(prepared.chunks(&spans, HeadingPath::Keep))
     }
+}
+
+/// Where a block of code that is longer than a chunk is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CodeCuts {
+    /// Between its lines.
+    Lines,
+    /// Between the nodes of its syntax, where its language has a grammar.
+    Syntax,
+}
+
+/// The document's passages of at most the ruler's size, disjoint and in order.
+pub(super) fn structure_spans(
+    document: &Document,
+    prepared: &Prepared<'_>,
+    ruler: &Ruler,
+    min_tokens: usize,
+    code: CodeCuts,
+) -> Vec<Span> {
+    let units = units(document, code);
+    let mut packer = Packer { prepared, ruler, min_tokens, open: None, spans: Vec::new() };
+    let mut from = 0;
+    for (at, section) in prepared.sections.iter().enumerate() {
+        let end = prepared.sections.get(at + 1).map_or(u32::MAX, |next| next.heading.start);
+        let to = from + units[from..].partition_point(|unit| unit.span.start < end);
+        packer.section(section, &units[from..to]);
+        from = to;
+    }
+    packer.flush();
+    packer.spans
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,6 +82,8 @@ enum UnitKind {
     Prose,
     /// Cut between lines: code, tables, list items.
     Lines,
+    /// Cut at its syntax.
+    Code(Grammar),
 }
 
 #[derive(Clone, Copy)]
@@ -75,16 +94,19 @@ struct Unit {
 
 /// The document's blocks and, as prose, whatever text no block claims; trimmed,
 /// in order.
-fn units(document: &Document) -> Vec<Unit> {
+fn units(document: &Document, code: CodeCuts) -> Vec<Unit> {
     let text = document.text.as_str();
     let mut units = Vec::with_capacity(document.blocks.len());
     let mut end = 0;
     for block in &document.blocks {
         push_prose(text, Span { start: end, end: block.span.start }, &mut units);
         end = block.span.end;
-        let kind = match block.kind {
+        let kind = match &block.kind {
             BlockKind::Heading { .. } => UnitKind::Heading,
             BlockKind::Paragraph => UnitKind::Prose,
+            BlockKind::Code { language: Some(language) } if code == CodeCuts::Syntax => {
+                Grammar::of(language).map_or(UnitKind::Lines, UnitKind::Code)
+            }
             BlockKind::ListItem | BlockKind::Code { .. } | BlockKind::Table => UnitKind::Lines,
         };
         units.extend(trim(text, block.span).map(|span| Unit { span, kind }));
@@ -161,6 +183,9 @@ impl Packer<'_> {
         let parts = match unit.kind {
             UnitKind::Prose => sentences(text, unit.span),
             UnitKind::Heading | UnitKind::Lines => lines(text, unit.span),
+            UnitKind::Code(grammar) => {
+                syntax::items(&self.prepared.map, unit.span, grammar, limit).concat()
+            }
         };
         // A heading that is cut has another context after its first line.
         let limit = limit.min(self.prepared.limit_at(unit.span.end - 1, self.ruler));
@@ -253,18 +278,4 @@ impl Packer<'_> {
     fn flush(&mut self) {
         self.spans.extend(self.open.take().map(|open| open.span));
     }
-}
-
-/// The lines of `span`, each with its line end.
-fn lines(text: &str, span: Span) -> Vec<Span> {
-    let mut start = span.start as usize;
-    span.slice(text)
-        .unwrap_or("")
-        .split_inclusive('\n')
-        .map(|line| {
-            let piece = Span::new(start, start + line.len());
-            start += line.len();
-            piece
-        })
-        .collect()
 }

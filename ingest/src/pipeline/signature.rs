@@ -168,7 +168,7 @@ mod tests {
     use engine::{Block, DocumentId, HashEncoder, Span};
 
     use super::*;
-    use crate::chunk::{ChunkerSpec, TokenSizer, WordSizer};
+    use crate::chunk::{ChunkerParts, ChunkerSpec, WordSizer};
 
     fn document() -> Document {
         Document {
@@ -181,9 +181,11 @@ mod tests {
     }
 
     fn signer(spec: &str, words: usize) -> Signer {
-        let sizer: Arc<dyn TokenSizer> = Arc::new(WordSizer::for_encoder(64));
-        let chunker = ChunkerSpec::parse(spec).unwrap().build(&sizer);
-        Signer::new(&*chunker, &HashEncoder::new(8, words))
+        let encoder = Arc::new(HashEncoder::new(8, words));
+        let sizer = Arc::new(WordSizer::for_encoder(64));
+        let parts = ChunkerParts { sizer, encoder: Arc::<HashEncoder>::clone(&encoder) };
+        let chunker = ChunkerSpec::parse(spec).unwrap().build(&parts);
+        Signer::new(&*chunker, &*encoder)
     }
 
     #[test]

@@ -74,6 +74,7 @@ export function whyNotAnswer(why, strategy) {
           {},
           `It is here, as number ${why.rank}.`,
           why.capped > 0 ? ` ${counted(why.capped, "more passage")} of it were left out by the limit per document.` : null,
+          why.collapsed > 0 ? ` ${counted(why.collapsed, "more passage")} of it were found inside what is shown.` : null,
         ),
       ];
     default:

@@ -52,6 +52,9 @@ struct ChunkBody {
     chunk: u32,
     span: SpanBody,
     headings: Vec<String>,
+    /// What a hit on it returns, where that is more than itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<SpanBody>,
 }
 
 /// How a document is shown.
@@ -95,8 +98,8 @@ impl DocumentBody {
 
 impl From<StoredChunk> for ChunkBody {
     fn from(chunk: StoredChunk) -> Self {
-        let StoredChunk { ord, span, headings } = chunk;
-        Self { chunk: ord.0, span: span_body(span), headings }
+        let StoredChunk { ord, span, headings, parent } = chunk;
+        Self { chunk: ord.0, span: span_body(span), headings, parent: parent.map(span_body) }
     }
 }
 

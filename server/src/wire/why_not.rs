@@ -19,7 +19,7 @@ enum Lost {
     BeyondDepth { depth: usize, lexical: Option<PlaceBody>, dense: Option<PlaceBody> },
     Grouped { under: String },
     Outranked { rank: usize, score: f64, gap: f64 },
-    Returned { rank: usize, capped: usize },
+    Returned { rank: usize, capped: usize, collapsed: usize },
 }
 
 #[derive(Debug, Serialize)]
@@ -41,7 +41,9 @@ impl WhyNotBody {
             },
             WhyNot::Grouped { under } => Lost::Grouped { under: under.into() },
             WhyNot::Outranked { rank, score, gap } => Lost::Outranked { rank, score, gap },
-            WhyNot::Returned { rank, capped } => Lost::Returned { rank, capped },
+            WhyNot::Returned { rank, capped, collapsed } => {
+                Lost::Returned { rank, capped, collapsed }
+            }
         };
         Self { document: document.as_str().to_owned(), lost }
     }

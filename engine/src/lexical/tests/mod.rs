@@ -120,6 +120,7 @@ impl<'a> TestRow<'a> {
             document: &document,
             title: self.title,
             headings: &self.headings,
+            context: "",
             body: self.body,
             fields: &self.fields,
         };

@@ -4,8 +4,8 @@
 //! A Rust file becomes what its documentation would show: prose, and every item
 //! with its signature under a heading. Other languages are code blocks, cut
 //! where a line at the left margin follows an empty one, which is where
-//! definitions begin in nearly all of them. Grammars for each (tree-sitter)
-//! cost a parser apiece and change the text with their versions.
+//! definitions begin in nearly all of them. Grammars (tree-sitter) serve the
+//! chunker `code` only: here they would change the text with their versions.
 
 mod lexer;
 mod rust;
