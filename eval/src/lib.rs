@@ -64,7 +64,7 @@ pub use experiment::{
     TopicRanking, TopicReport, Truth, parse_strategy, run_experiment, topic_diffs,
 };
 pub use fingerprint::Fingerprint;
-pub use gate::{Baseline, GateOutcome, GateRow, Verdict, run_gate};
+pub use gate::{Baseline, GATE_COLLECTION, GateOutcome, GateRow, Verdict, run_gate};
 pub use grid::{
     DepthStep, Grid, GridCell, GridRow, GridSet, QuestionLevel, compare_systems, grid_markdown,
     measure_grid,

@@ -21,6 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine::{Searcher, Strategy};
+use ingest::chunk::{ChunkerParts, TokenSizer};
 use ingest::pipeline::Progress;
 
 pub use diff::{DiffPassage, TopicDiff, topic_diffs};
@@ -34,7 +35,6 @@ pub use system::{SystemError, SystemSpec, parse_strategy};
 pub use truth::{ExperimentData, JUDGED_RANKS, MIN_JUDGED, SystemScores, Truth};
 
 use crate::embedding_cache::CachedEncoder;
-use crate::encoder::LoadedEncoder;
 use crate::error::EvalError;
 use crate::fingerprint::Fingerprint;
 use crate::index_cache::{CachedIndex, IndexCache, Reuse};
@@ -55,8 +55,8 @@ pub struct Laboratory<'l> {
     pub vectors: &'l Path,
     /// Whether runs of earlier calls may be used.
     pub reuse: Reuse,
-    /// Loads an encoder by name.
-    pub load: &'l dyn Fn(&str) -> Result<LoadedEncoder, EvalError>,
+    /// Loads an encoder by name, with the tokenizer to measure chunks in.
+    pub load: &'l dyn Fn(&str) -> Result<ChunkerParts, EvalError>,
 }
 
 /// Who is told how far an experiment is.
@@ -180,7 +180,7 @@ fn compare_rows(experiment: &Experiment, rows: &mut [SystemRow]) -> Result<(), E
 struct Bench<'b> {
     laboratory: &'b Laboratory<'b>,
     data: &'b ExperimentData,
-    encoders: HashMap<String, (LoadedEncoder, Arc<CachedEncoder>)>,
+    encoders: HashMap<String, (Arc<dyn TokenSizer>, Arc<CachedEncoder>)>,
     /// The index of the last recipe: systems come chunker by chunker.
     open: Option<(String, String, CachedIndex)>,
 }
@@ -223,16 +223,15 @@ impl Bench<'_> {
 
     fn recipe(&mut self, system: &SystemSpec) -> Result<Recipe, EvalError> {
         if !self.encoders.contains_key(&system.encoder) {
-            let loaded = (self.laboratory.load)(&system.encoder)?;
-            let inner = Arc::clone(&loaded.encoder);
-            let cached = Arc::new(CachedEncoder::open(self.laboratory.vectors, inner)?);
-            self.encoders.insert(system.encoder.clone(), (loaded, cached));
+            let ChunkerParts { sizer, encoder } = (self.laboratory.load)(&system.encoder)?;
+            let cached = Arc::new(CachedEncoder::open(self.laboratory.vectors, encoder)?);
+            self.encoders.insert(system.encoder.clone(), (sizer, cached));
         }
-        let (loaded, cached) = &self.encoders[&system.encoder];
+        let (sizer, cached) = &self.encoders[&system.encoder];
         Ok(Recipe {
             chunker: system.chunker()?,
             encoder: Arc::clone(cached) as Arc<dyn engine::Encoder>,
-            sizer: loaded.sizer()?,
+            sizer: Arc::clone(sizer),
         })
     }
 

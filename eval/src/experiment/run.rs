@@ -140,13 +140,20 @@ pub(super) fn run_topics(
     let timed = SearchRequest { strategy, top: TIMED_RANKS, ..SearchRequest::new("") };
     let mut numbers = Numbers::default();
     let mut rankings = Vec::with_capacity(topics.len());
+    // A topic without text has no results; every measure counts it 0.
+    let is_blank = |topic: &Topic| topic.text.trim().is_empty();
     for (at, topic) in topics.iter().enumerate() {
-        let outcome = search(searcher, topic, &ranked)?;
-        rankings.push(TopicRanking { topic: topic.id.clone(), hits: numbers.hits(&outcome) });
+        let hits = if is_blank(topic) {
+            Vec::new()
+        } else {
+            numbers.hits(&search(searcher, topic, &ranked)?)
+        };
+        rankings.push(TopicRanking { topic: topic.id.clone(), hits });
         on_topic(at + 1);
     }
     let timings = topics
         .iter()
+        .filter(|topic| !is_blank(topic))
         .map(|topic| Ok(search(searcher, topic, &timed)?.timings_ms))
         .collect::<Result<Vec<_>, EvalError>>()?;
     let timings_ms = stage_percentiles(&timings);

@@ -142,6 +142,13 @@ pub struct ChunkerSpec {
 }
 
 impl ChunkerSpec {
+    /// Each document as one passage.
+    pub fn whole() -> Self {
+        let strategy = ChunkStrategy::Whole;
+        let context = Self::default_context(&strategy);
+        Self { strategy, context, tokenizer: TokenizerChoice::Encoder }
+    }
+
     /// The default chunker for an encoder that reads `max_tokens`: `structure`,
     /// sized to [`DEFAULT_SIZE_TOKENS`] or the window, whichever is less. Longer
     /// windows do not get longer chunks: a passage is what a reader is shown.

@@ -122,7 +122,9 @@ impl LaboratoryArgs {
             runs: &RunStore::new(home.join("eval").join("runs")),
             vectors: &home.join("eval").join("vectors"),
             reuse: if self.fresh { Reuse::Never } else { Reuse::Allowed },
-            load: &|name| Ok::<_, EvalError>(load_encoder(name, &FetchBar::default())?),
+            load: &|name| {
+                Ok::<_, EvalError>(load_encoder(name, &FetchBar::default())?.chunker_parts()?)
+            },
         };
         Ok(run_experiment(experiment, &laboratory, &ExperimentBars::new())?)
     }

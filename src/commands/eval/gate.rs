@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use eval::{Baseline, EvalProgress, GateOutcome, GateRow, Verdict, run_gate};
+use eval::{Baseline, EvalProgress, GATE_COLLECTION, GateOutcome, GateRow, Verdict, run_gate};
 use serde::Serialize;
 
 use super::recipe::{EvalBars, RecipeArgs};
@@ -24,6 +24,10 @@ pub(super) struct GateArgs {
     /// The stored figures
     #[arg(long, value_name = "FILE", default_value = "eval/gate.toml")]
     baseline: PathBuf,
+
+    /// Folder that holds BEIR collections by name; one small one is measured
+    #[arg(long, value_name = "DIR", env = "TROVATO_COLLECTIONS", default_value = "../shared/data")]
+    collections: PathBuf,
 
     /// Print the comparison, then store today's figures
     #[arg(long)]
@@ -59,7 +63,7 @@ pub(super) fn run(args: &GateArgs) -> anyhow::Result<()> {
         read => read?,
     };
     let recipe = RecipeArgs::default().load(None)?;
-    let outcome = run_gate(&recipe, &baseline, EvalBars::new().indexing())?;
+    let outcome = run_gate(&recipe, &baseline, &args.collections, EvalBars::new().indexing())?;
     let passed = outcome.passed();
     if args.json {
         print_json(&Report::new(&outcome, passed))?;
@@ -120,6 +124,13 @@ fn print(out: &mut impl Write, outcome: &GateOutcome) -> io::Result<()> {
     )?;
     let value =
         |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
+    match outcome.n_collection_topics {
+        Some(topics) => writeln!(out, "{GATE_COLLECTION}: {topics} topics")?,
+        None => writeln!(
+            out,
+            "{GATE_COLLECTION} is not there, its figures are left out; --collections names its folder"
+        )?,
+    }
     for row in &outcome.rows {
         writeln!(
             out,
