@@ -4,7 +4,7 @@
 //! Two kinds of ground truth live here. A [`BeirCollection`] judges whole
 //! documents ([`Qrels`]); [`Question`]s quote the passages that prove their
 //! answers, so that any way of chunking is judged on the same bytes
-//! ([`resolve_quote`]). The demo's corpus, documentation that is already on the
+//! ([`resolve_quote`]); a [`ChunkingBenchmark`] gives them by position. The demo's corpus, documentation that is already on the
 //! machine, is listed by [`rust_docs`].
 //!
 //! Of the engine this crate uses names and positions only ([`engine::DocumentId`],
@@ -12,6 +12,7 @@
 //! the first bytes, which tell it from a redirect, or hashes it whole.
 
 mod beir;
+mod chunking_benchmark;
 mod error;
 mod escape;
 mod qrels;
@@ -21,6 +22,9 @@ pub mod rust_docs;
 mod topics;
 
 pub use beir::BeirCollection;
+pub use chunking_benchmark::{
+    BenchmarkCorpus, BenchmarkQuestion, ChunkingBenchmark, ChunkingBenchmarkError,
+};
 pub use error::CollectionError;
 pub use escape::{escape_id, unescape_id};
 pub use qrels::{Judgments, Qrels};
