@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use corpora::rust_docs::RustDocsError;
-use corpora::{CollectionError, QuestionError};
-use engine::{DocumentError, EncodeError, IndexError, SearchError, SegmentError};
-use ingest::chunk::ChunkError;
+use corpora::{ChunkingBenchmarkError, CollectionError, QuestionError};
+use engine::{DocumentError, DocumentId, EncodeError, IndexError, SearchError, SegmentError};
+use ingest::chunk::{ChunkError, TokenizerError};
 use ingest::pipeline::IngestError;
 use ingest::source::SourceError;
 
@@ -22,6 +22,33 @@ pub enum EvalError {
     /// The questions cannot be used.
     #[error(transparent)]
     Questions(#[from] QuestionError),
+    /// The chunking benchmark cannot be used.
+    #[error(transparent)]
+    ChunkingBenchmark(#[from] ChunkingBenchmarkError),
+    /// The index holds another text than the benchmark, so its positions mean
+    /// nothing. Documents that could not be indexed are in the ingest's report.
+    #[error("the index does not hold the text of corpus {corpus}; nothing is scored")]
+    LostCorpus {
+        /// Which corpus.
+        corpus: DocumentId,
+    },
+    /// No question is left that could be scored.
+    #[error(
+        "no question can be scored on {}: {n_unresolved} quotes are not in its documents, {n_unanswerable} questions \
+         are unanswerable; documents are named <folder>/<path below it>",
+        dir.display()
+    )]
+    NoQuestions {
+        /// The folder of documents.
+        dir: PathBuf,
+        /// Quotes that were not found.
+        n_unresolved: usize,
+        /// Questions without evidence by design.
+        n_unanswerable: usize,
+    },
+    /// A retrieved text could not be measured in tokens.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     /// The demo corpus cannot be listed.
     #[error(transparent)]
     RustDocs(#[from] RustDocsError),

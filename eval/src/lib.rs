@@ -4,13 +4,15 @@
 //! relevant) by [`Measure`]s, with intervals from [`stats`]. Three ways lead
 //! there: [`evaluate_collection`] takes a BEIR folder from files to figures,
 //! [`evaluate_questions`] judges passages by the quotes that prove an answer,
-//! and a run file from anywhere is read by [`read_run`]. [`run_gate`] compares
+//! and a run file from anywhere is read by [`read_run`]. [`evaluate_chunking`]
+//! judges ways of cutting by the text they bring ([`SpanMeasure`]). [`run_gate`] compares
 //! with stored figures; [`measure_grid`] is the experiment behind the default
 //! fusion.
 //!
 //! Evaluation enters the engine where a server does, at `Searcher::search`, so
 //! what is measured is what is served.
 
+mod chunking;
 mod collection;
 mod demo_corpus;
 mod encoder;
@@ -32,6 +34,10 @@ pub mod stats;
 mod timing;
 mod topic_run;
 
+pub use chunking::{
+    BudgetReport, BudgetResults, ChunkingOptions, ChunkingOutcome, ChunkingRow, CutResults,
+    GroundTruth, PublishedRow, SpanResult, TokenBudget, evaluate_chunking, published_row,
+};
 pub use collection::{
     CollectionOptions, CollectionOutcome, EvalProgress, evaluate_collection, index_collection,
     strategy_name,
@@ -49,7 +55,10 @@ pub use grid::{
 pub use index_cache::{CachedIndex, IndexCache, Reuse, score_fingerprint};
 pub use indexing::{IndexingRecord, Recipe, build_index};
 pub use machine::machine;
-pub use measure::{Measure, MeasureError, Metric, RequestedMeasure};
+pub use measure::{
+    Coverage, Measure, MeasureError, Metric, RequestedMeasure, SpanCut, SpanMeasure,
+    SpanMeasureError, SpanMetric,
+};
 pub use probe::probe;
 pub use questions::{
     EvidencePassage, MissingEvidence, QuestionReport, ResolvedQuestion, ResolvedQuestions,
