@@ -1,6 +1,8 @@
 //! `trovato eval`: figures about retrieval, with intervals, that anyone can
 //! compute again.
 
+mod chunking;
+mod chunking_table;
 mod collection;
 mod fusion_grid;
 mod gate;
@@ -18,6 +20,7 @@ Examples:
   trovato eval collection beir/scifact --strategy hybrid --run-out hybrid.run
   trovato eval score --qrels beir/scifact/qrels/test.tsv --run hybrid.run --measures nDCG@10,AP
   trovato eval questions --split dev
+  trovato eval chunking chroma-chunking --chunker recursive:200 structure:200
   trovato eval gate";
 
 /// Measure retrieval quality
@@ -30,6 +33,8 @@ pub(crate) struct EvalArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Compare chunkers by the text they bring
+    Chunking(chunking::ChunkingArgs),
     /// Index a BEIR collection, run its topics, score the rankings
     Collection(collection::CollectionArgs),
     /// Score a TREC run file
@@ -45,6 +50,7 @@ enum Action {
 /// Runs the subcommand.
 pub(crate) fn run(args: EvalArgs) -> anyhow::Result<()> {
     match args.action {
+        Action::Chunking(args) => chunking::run(&args),
         Action::Collection(args) => collection::run(args),
         Action::Score(args) => score::run(&args),
         Action::Questions(args) => questions::run(&args),
