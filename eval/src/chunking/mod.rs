@@ -3,7 +3,7 @@
 //!
 //! Every chunker cuts the same texts, its chunks are encoded and searched as a
 //! user's would be, and what comes back is compared with reference spans
-//! ([`SpanMeasure`](crate::SpanMeasure)), at a number of chunks and at a number
+//! ([`SpanMeasure`]), at a number of chunks and at a number
 //! of tokens. Vectors are scanned exactly: a graph would miss other chunks of
 //! another chunker, and that is not what is asked.
 
