@@ -42,6 +42,9 @@ fn help_has_examples_and_bad_usage_exits_with_2() {
         &["search", "x", "--index", "nowhere", "--fusion", "rff"],
         &["search", "x", "--index", "nowhere", "--strategy", "lexical", "--fusion", "rrf"],
         &["search", "x", "--index", "nowhere", "--filter", "year >"],
+        &["eval", "chunking", "nowhere", "--chunker", "fixed:250"],
+        &["eval", "chunking", "nowhere", "--chunker", "fixed:many"],
+        &["eval", "chunking", "nowhere", "--chunker", "fixed:250", "--chunks", "0"],
     ] {
         assert_eq!(code(arguments), 2, "{arguments:?}");
     }
@@ -235,4 +238,38 @@ fn a_folder_of_ones_own_is_drafted_audited_scored_and_replayed() {
         (&found["resolved"], found["unresolved_quotes"].as_array().unwrap().len()),
         (&2.into(), 2)
     );
+}
+
+#[test]
+fn chunkers_are_compared_on_the_benchmarks_layout() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = dir.path().join("bench");
+    fs::create_dir_all(bench.join("corpora")).unwrap();
+    let owls = "Owls hunt at night. Rivers run to the sea. ".repeat(20);
+    fs::write(bench.join("corpora/animals.md"), format!("{owls}Violins have four strings."))
+        .unwrap();
+    let start = owls.len();
+    let table = format!(
+        "question,references,corpus_id\nhow many strings has a violin?,\"[{{\"\"content\"\": \"\"Violins have four \
+         strings.\"\", \"\"start_index\"\": {start}, \"\"end_index\"\": {}}}]\",animals\n",
+        start + "Violins have four strings.".len()
+    );
+    fs::write(bench.join("questions_df.csv"), table).unwrap();
+
+    let both =
+        ["eval", "chunking", text(&bench), "--json", "--chunker", "fixed:50", "sentence:50/10"];
+    let rows = json(&both)["rows"].clone();
+    assert_eq!(rows[0]["chunker"], "fixed:50/0,tokenizer=cl100k");
+    assert_eq!(rows[1]["chunker"], "sentence:50/10,tokenizer=cl100k");
+    let one = json(&[&both[..6], &["--budget", "20"]].concat());
+    assert_eq!(one["recall"], rows[0]["recall"]);
+    assert_eq!(one["encoder"], "all-MiniLM-L6-v2@fp32");
+    assert_eq!((&one["strategy"], &one["questions"]), (&Value::from("dense"), &Value::from(1)));
+    assert_eq!(one["recall"]["mean"], 1.0);
+    assert_eq!(one["at_budget"]["mean_tokens"], 20.0);
+    let told = String::from_utf8(
+        trovato(&both[..6].iter().filter(|a| **a != "--json").copied().collect::<Vec<_>>()).stdout,
+    )
+    .unwrap();
+    assert!(told.contains("fixed:50/0") && told.contains("100.0 [100.0, 100.0]"), "{told}");
 }

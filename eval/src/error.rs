@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use corpora::rust_docs::RustDocsError;
-use corpora::{CollectionError, JudgmentError, QuestionError};
-use engine::{DocumentError, EncodeError, IndexError, SearchError, SegmentError};
+use corpora::{ChunkingBenchmarkError, CollectionError, JudgmentError, QuestionError};
+use engine::{DocumentError, DocumentId, EncodeError, IndexError, SearchError, SegmentError};
 use ingest::chunk::{ChunkError, TokenizerError};
 use ingest::pipeline::IngestError;
 use ingest::source::SourceError;
@@ -54,12 +54,36 @@ pub enum EvalError {
     /// Systems were scored on different topics.
     #[error(transparent)]
     Paired(#[from] PairedError),
-    /// An encoder's tokenizer could not be loaded.
+    /// A tokenizer could not be loaded, or refused a text.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
     /// An encoder could not be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The chunking benchmark cannot be used.
+    #[error(transparent)]
+    ChunkingBenchmark(Box<ChunkingBenchmarkError>),
+    /// The index holds another text than the benchmark, so its positions mean
+    /// nothing. Documents that could not be indexed are in the ingest's report.
+    #[error("the index does not hold the text of corpus {corpus}; nothing is scored")]
+    LostCorpus {
+        /// Which corpus.
+        corpus: DocumentId,
+    },
+    /// No question is left that could be scored.
+    #[error(
+        "no question can be scored on {}: {n_unresolved} quotes are not in its documents, {n_unanswerable} questions \
+         are unanswerable; documents are named <folder>/<path below it>",
+        dir.display()
+    )]
+    NoQuestions {
+        /// The folder of documents.
+        dir: PathBuf,
+        /// Quotes that were not found.
+        n_unresolved: usize,
+        /// Questions without evidence by design.
+        n_unanswerable: usize,
+    },
     /// The demo corpus cannot be listed.
     #[error(transparent)]
     RustDocs(#[from] RustDocsError),
@@ -153,6 +177,13 @@ pub enum EvalError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl From<ChunkingBenchmarkError> for EvalError {
+    // Boxed: it quotes what it found, and every result would grow by it.
+    fn from(error: ChunkingBenchmarkError) -> Self {
+        Self::ChunkingBenchmark(Box::new(error))
+    }
 }
 
 impl EvalError {

@@ -4,7 +4,8 @@
 //! relevant) by [`Measure`]s, with intervals from [`stats`]. Three ways lead
 //! there: [`evaluate_collection`] takes a BEIR folder from files to figures,
 //! [`evaluate_questions`] judges passages by the quotes that prove an answer,
-//! and a run file from anywhere is read by [`read_run`]. [`run_gate`] compares
+//! and a run file from anywhere is read by [`read_run`]. [`evaluate_chunking`]
+//! judges ways of cutting by the text they bring ([`SpanMeasure`]). [`run_gate`] compares
 //! with stored figures; [`measure_grid`] is the experiment behind the default
 //! fusion. [`audit()`] says whether a question file is fit to measure with,
 //! [`draft_questions`] starts one for a folder, and [`replay()`] compares what
@@ -14,6 +15,7 @@
 //! what is measured is what is served.
 
 mod audit;
+mod chunking;
 mod collection;
 mod demo_corpus;
 mod draft;
@@ -46,6 +48,10 @@ pub use audit::{
     Audit, BySplit, Coverage, Leak, LexicalOverlap, NEAR_DUPLICATE_THRESHOLD, NO_BOOK,
     NearDuplicatePair, Texts, audit, book_of, quoted_documents, read_texts, stored_texts,
 };
+pub use chunking::{
+    BudgetReport, BudgetResults, ChunkingOptions, ChunkingOutcome, ChunkingRow, CutResults,
+    GroundTruth, PublishedRow, SpanResult, TokenBudget, evaluate_chunking, published_row,
+};
 pub use collection::{
     CollectionOptions, CollectionOutcome, EvalProgress, evaluate_collection, index_collection,
     strategy_name,
@@ -72,7 +78,10 @@ pub use grid::{
 pub use index_cache::{CachedIndex, IndexCache, Reuse, score_fingerprint};
 pub use indexing::{IndexingRecord, Recipe, build_index};
 pub use machine::machine;
-pub use measure::{Measure, MeasureError, Metric, RequestedMeasure};
+pub use measure::{
+    Measure, MeasureError, Metric, RequestedMeasure, SpanCoverage, SpanCut, SpanMeasure,
+    SpanMeasureError, SpanMetric,
+};
 pub use pages::{ReportHead, report_html, report_markdown};
 pub use pool::{
     Agreement, GivenAnswer, GivenQuote, JudgingError, PooledQuestion, PooledRegion, agreement,

@@ -1,12 +1,13 @@
 //! What must hold for every reader and any input, and for real pages.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use engine::{BlockKind, Document};
-use ingest::formats::read;
-use ingest::source::{FormatChoice, SkipReason, open};
+use engine::{BlockKind, Document, DocumentId};
+use ingest::formats::{Format, read};
+use ingest::source::{Content, FormatChoice, SkipReason, SourceItem, open};
 use proptest::prelude::*;
 
 /// Reads content as a file of the given name.
@@ -21,6 +22,25 @@ fn read_path(path: &Path) -> Result<Document, SkipReason> {
     let mut source = open(&[path.to_owned()], FormatChoice::Auto).expect("a readable path");
     let item = source.next().expect("one item").map_err(|skipped| skipped.reason)?;
     read(&item)
+}
+
+#[test]
+fn a_verbatim_text_keeps_every_byte_and_its_title_apart() {
+    let text = "  # No heading\r\n\r\n\u{feff}tabs\tand  blanks\n\nend \n";
+    let item = |content| SourceItem {
+        id: DocumentId::new("d").unwrap(),
+        title: Some("T".to_owned()),
+        format: Format::Record,
+        content,
+        fields: BTreeMap::new(),
+        origin: "memory".to_owned(),
+        root: 0,
+    };
+    let document = read(&item(Content::Verbatim(text.to_owned()))).unwrap();
+    assert_eq!((document.title.as_str(), document.text.as_str()), ("T", text));
+    assert!(document.blocks.iter().all(|block| block.kind == BlockKind::Paragraph));
+    let record = read(&item(Content::Text(text.to_owned()))).unwrap();
+    assert_eq!(record.text, format!("T\n\n{text}"));
 }
 
 /// The laws of a canonical text.

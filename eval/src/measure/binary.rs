@@ -32,6 +32,6 @@ pub(super) fn average_precision(found: &[usize], n_relevant: usize) -> f64 {
     if n_relevant == 0 { 0.0 } else { sum / n_relevant as f64 }
 }
 
-fn ratio(part: usize, whole: usize) -> f64 {
+pub(super) fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

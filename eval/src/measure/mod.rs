@@ -2,10 +2,11 @@
 //!
 //! The semantics are trec_eval's, and so those of ir_measures and pytrec_eval,
 //! which call it. The graded measure is in `gain`, the binary ones are in
-//! `binary`.
+//! `binary`. Measures over text instead of documents are in `spans`.
 
 mod binary;
 mod gain;
+mod spans;
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -13,6 +14,8 @@ use std::str::FromStr;
 
 use corpora::Judgments;
 use engine::DocumentId;
+
+pub use spans::{SpanCoverage, SpanCut, SpanMeasure, SpanMeasureError, SpanMetric};
 
 /// What a [`Measure`] looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,16 +37,22 @@ pub enum Metric {
     /// Precision at each relevant document found, summed, over the number of
     /// relevant documents there are. Its mean is known as MAP.
     AveragePrecision,
+    /// Documents with a judgment, whatever it is, over documents looked at: how
+    /// much of a ranking the judges saw. Other measures take the rest as not
+    /// relevant, so below about .95 they judge the judgments. As in ir_measures,
+    /// a ranking shorter than the cutoff is divided by its length.
+    Judged,
 }
 
 impl Metric {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Ndcg,
         Self::Recall,
         Self::Precision,
         Self::Success,
         Self::ReciprocalRank,
         Self::AveragePrecision,
+        Self::Judged,
     ];
 
     /// Its name, then the other names that [`Measure`] reads; case does not
@@ -56,6 +65,7 @@ impl Metric {
             Self::Success => ["Success", "Hit"],
             Self::ReciprocalRank => ["RR", "MRR"],
             Self::AveragePrecision => ["AP", "MAP"],
+            Self::Judged => ["Judged", "Judged"],
         }
     }
 
@@ -63,6 +73,11 @@ impl Metric {
         let is_named =
             |metric: &Self| metric.names().iter().any(|known| known.eq_ignore_ascii_case(name));
         Self::ALL.into_iter().find(is_named)
+    }
+
+    /// Whether a lowest relevant grade changes the value.
+    fn depends_on_relevance(self) -> bool {
+        !matches!(self, Self::Ndcg | Self::Judged)
     }
 
     /// Whether the measure means anything over the whole ranking. Recall of a
@@ -132,12 +147,14 @@ impl Measure {
     /// document is relevant: there is nothing to find, and trec_eval counts
     /// such a topic as 0.
     pub fn score(&self, ranking: &[&DocumentId], judgments: &Judgments) -> f64 {
-        let grades = ranking.iter().map(|id| judgments.get(*id).copied().unwrap_or(0));
-        let gains: Vec<i32> = grades.take(self.depth()).collect();
+        let grades: Vec<Option<i32>> =
+            ranking.iter().take(self.depth()).map(|id| judgments.get(*id).copied()).collect();
+        let gains: Vec<i32> = grades.iter().map(|grade| grade.unwrap_or(0)).collect();
         let is_relevant = |grade: &i32| *grade >= self.relevant_from;
         self.value(&Ranking {
             found: gains.iter().map(|grade| usize::from(is_relevant(grade))).collect(),
             n_relevant: judgments.values().filter(|grade| is_relevant(grade)).count(),
+            n_judged: grades.iter().flatten().count(),
             gains,
             all_gains: judgments.values().copied().collect(),
         })
@@ -154,11 +171,13 @@ impl Measure {
     /// # Returns
     /// A value in `[0, 1]`. nDCG takes the number of units as gain, against an
     /// ideal that finds one unit a rank; a ranking that does better gets 1.
+    /// Judged counts the ranks that find a unit: of the others nothing is known.
     pub fn score_units(&self, found: &[usize], n_relevant: usize) -> f64 {
         let found = &found[..found.len().min(self.depth())];
         self.value(&Ranking {
             found: found.to_vec(),
             n_relevant,
+            n_judged: found.iter().filter(|units| **units > 0).count(),
             gains: found.iter().map(|units| *units as i32).collect(),
             all_gains: vec![1; n_relevant],
         })
@@ -168,16 +187,18 @@ impl Measure {
     ///
     /// # Arguments
     /// * `gains` - by rank, best first; 0 for nothing new.
+    /// * `judged` - by rank, whether a judge has read it.
     /// * `all_gains` - every gain there is to be had.
     ///
     /// # Returns
     /// A value in `[0, 1]`; binary measures take gains from `rel` on.
-    pub fn score_gains(&self, gains: &[i32], all_gains: &[i32]) -> f64 {
+    pub fn score_gains(&self, gains: &[i32], judged: &[bool], all_gains: &[i32]) -> f64 {
         let gains = gains[..gains.len().min(self.depth())].to_vec();
         let is_relevant = |gain: &i32| *gain >= self.relevant_from;
         self.value(&Ranking {
             found: gains.iter().map(|gain| usize::from(is_relevant(gain))).collect(),
             n_relevant: all_gains.iter().filter(|gain| is_relevant(gain)).count(),
+            n_judged: judged.iter().take(self.depth()).filter(|judged| **judged).count(),
             gains,
             all_gains: all_gains.to_vec(),
         })
@@ -188,7 +209,7 @@ impl Measure {
     }
 
     fn value(&self, ranking: &Ranking) -> f64 {
-        let Ranking { found, n_relevant, gains, all_gains } = ranking;
+        let Ranking { found, n_relevant, n_judged, gains, all_gains } = ranking;
         match self.metric {
             Metric::Ndcg => gain::ndcg(gains, all_gains, self.depth()).min(1.0),
             Metric::Recall => binary::recall(found, *n_relevant),
@@ -196,6 +217,7 @@ impl Measure {
             Metric::Success => binary::success(found),
             Metric::ReciprocalRank => binary::reciprocal_rank(found),
             Metric::AveragePrecision => binary::average_precision(found, *n_relevant),
+            Metric::Judged => binary::ratio(*n_judged, found.len()),
         }
     }
 }
@@ -206,6 +228,8 @@ struct Ranking {
     found: Vec<usize>,
     /// How many relevant units there are.
     n_relevant: usize,
+    /// How many ranks hold something judged.
+    n_judged: usize,
     /// By rank, the gain.
     gains: Vec<i32>,
     /// Every gain there is to be had, in any order.
@@ -253,7 +277,7 @@ impl FromStr for Measure {
                 .strip_suffix(')')
                 .and_then(|parameter| parameter.strip_prefix("rel="))
                 .and_then(|grade| grade.parse().ok())
-                .filter(|grade| *grade >= 1 && metric != Metric::Ndcg)
+                .filter(|grade| *grade >= 1 && metric.depends_on_relevance())
                 .ok_or_else(|| MeasureError::Parameter { measure: text.to_owned() })?,
         };
         Ok(Self { metric, cutoff, relevant_from })
@@ -294,7 +318,7 @@ impl fmt::Display for RequestedMeasure {
 pub enum MeasureError {
     /// No such metric.
     #[error(
-        "there is no measure {name:?}; known are nDCG, R, P, Success, RR (MRR) and AP (MAP), for example nDCG@10"
+        "there is no measure {name:?}; known are nDCG, R, P, Success, RR (MRR), AP (MAP) and Judged, for example nDCG@10"
     )]
     Unknown {
         /// What stands before `(` and `@`.
@@ -316,7 +340,7 @@ pub enum MeasureError {
     },
     /// What stands in parentheses is not a parameter of this metric.
     #[error(
-        "{measure:?}: the only parameter is rel=GRADE, GRADE a whole number above 0, and nDCG has none"
+        "{measure:?}: the only parameter is rel=GRADE, GRADE a whole number above 0; nDCG and Judged have none"
     )]
     Parameter {
         /// As written.
@@ -381,6 +405,14 @@ mod tests {
     }
 
     #[test]
+    fn judged_counts_judgments_of_any_grade_over_the_ranks_looked_at() {
+        check("Judged@4", "a x n m", &GRADED, 0.75);
+        check("Judged@2", "x a n m", &GRADED, 0.5);
+        check("Judged@10", "x a", &GRADED, 0.5);
+        check("Judged@10", "", &GRADED, 0.0);
+    }
+
+    #[test]
     fn a_passage_may_find_several_units_and_none_twice() {
         let units = |measure: &str, found: &[usize], n| {
             measure.parse::<Measure>().unwrap().score_units(found, n)
@@ -406,9 +438,17 @@ mod tests {
 
     #[test]
     fn measures_print_as_they_are_read() {
-        for text in
-            ["nDCG@10", "nDCG", "R@100", "P@5", "Success@1", "RR@10", "AP", "AP(rel=2)@1000"]
-        {
+        for text in [
+            "nDCG@10",
+            "nDCG",
+            "R@100",
+            "P@5",
+            "Success@1",
+            "RR@10",
+            "AP",
+            "AP(rel=2)@1000",
+            "Judged@10",
+        ] {
             assert_eq!(text.parse::<Measure>().unwrap().to_string(), text);
         }
         for (alias, name) in
@@ -426,7 +466,8 @@ mod tests {
         assert!(message("nDCG@0").contains("\"0\""));
         assert!(message("nDCG@").contains("\"\""));
         assert!(message("R").contains("R@10"));
-        for text in ["P(rel=0)@5", "P(rel=2@5", "P(cut=2)@5", "nDCG(rel=2)@5"] {
+        assert!(message("Judged").contains("Judged@10"));
+        for text in ["P(rel=0)@5", "P(rel=2@5", "P(cut=2)@5", "nDCG(rel=2)@5", "Judged(rel=2)@5"] {
             assert!(message(text).contains("rel=GRADE"), "{text}");
         }
     }

@@ -138,7 +138,7 @@ impl JudgedQuestion {
     /// Scores a judged ranking.
     pub fn score(&self, measure: &Measure, ranking: &JudgedRanking) -> f64 {
         let all: Vec<i32> = self.relevant.iter().map(|(_, _, grade)| i32::from(*grade)).collect();
-        measure.score_gains(&ranking.gains, &all)
+        measure.score_gains(&ranking.gains, &ranking.judged, &all)
     }
 
     /// Which share of `span` somebody has read.
@@ -153,7 +153,8 @@ impl JudgedQuestion {
 
 impl JudgedRanking {
     /// `Judged@k`: the share of the first `k` passages that were judged; of
-    /// fewer passages, of those. 1 when there are none: nothing is unknown.
+    /// fewer passages, of those. 1 when there are none, since nothing is unknown;
+    /// the measure of that name says 0, as ir_measures does.
     pub fn judged_share(&self, k: usize) -> f64 {
         let first = &self.judged[..self.judged.len().min(k)];
         if first.is_empty() {
@@ -260,6 +261,8 @@ mod tests {
         assert_eq!(ranking.judged, [true, true, true, true, false]);
         assert_eq!(ranking.judged_share(10), 0.8);
         assert_eq!(ranking.judged_share(4), 1.0);
+        let judged: Measure = "Judged@10".parse().unwrap();
+        assert_eq!(question().score(&judged, &ranking), 0.8);
         let ndcg: Measure = "nDCG@10".parse().unwrap();
         let ideal = 2.0 + 1.0 / 3_f64.log2() + 0.5;
         let expected = (2.0 / 3_f64.log2() + 1.0 / 5_f64.log2()) / ideal;

@@ -18,7 +18,8 @@
 //! - Text alternatives of pictures are not part of it: they are not seen.
 //!
 //! Records (JSONL, BEIR) are the exception: title, empty line, text, each to
-//! the byte, because answers are given as positions in them.
+//! the byte, because answers are given as positions in them. So are verbatim
+//! texts, which are left as they stand.
 //!
 //! [`read`] never panics and never hangs: sizes, depths and part counts are
 //! limited (the constants named `MAX_*`), and what goes beyond is a
@@ -94,6 +95,7 @@ impl ParsedText {
 pub fn read(item: &SourceItem) -> Result<Document, SkipReason> {
     let parsed = match &item.content {
         Content::Text(text) => record::read(item.title.as_deref().unwrap_or(""), text),
+        Content::Verbatim(text) => record::read("", text),
         Content::File(path) => read_file(path, item.format)?,
     };
     let ParsedText { title, text, blocks, fields: stated } = parsed;
@@ -115,7 +117,7 @@ pub fn read(item: &SourceItem) -> Result<Document, SkipReason> {
 /// source code says most. Records without one stay without.
 fn path_title(item: &SourceItem) -> String {
     match &item.content {
-        Content::Text(_) => String::new(),
+        Content::Text(_) | Content::Verbatim(_) => String::new(),
         Content::File(_) => {
             let id = item.id.as_str();
             id.split_once('/').map_or(id, |(_root, path)| path).to_owned()

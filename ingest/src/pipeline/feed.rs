@@ -47,7 +47,9 @@ impl Items<'_> {
             let Some(item) = self.next() else { break };
             bytes += match &item {
                 Ok(SourceItem { content: Content::File(path), .. }) => size(path),
-                Ok(SourceItem { content: Content::Text(text), .. }) => text.len() as u64,
+                Ok(SourceItem {
+                    content: Content::Text(text) | Content::Verbatim(text), ..
+                }) => text.len() as u64,
                 Err(_) => 0,
             };
             group.push(item);

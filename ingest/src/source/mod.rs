@@ -88,8 +88,11 @@ pub enum IdScheme {
 pub enum Content {
     /// In a file that was not read yet.
     File(PathBuf),
-    /// Here: the text of a record.
+    /// Here: the text of a record, below its title.
     Text(String),
+    /// Here: a text that is canonical as it stands, to the byte. Its title is
+    /// not put in front, so that answers given as positions in it stay right.
+    Verbatim(String),
 }
 
 /// Something to become a document.

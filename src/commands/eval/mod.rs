@@ -3,6 +3,8 @@
 
 mod adopt;
 mod audit;
+mod chunking;
+mod chunking_table;
 mod collection;
 mod diff;
 mod experiment;
@@ -32,7 +34,8 @@ Examples:
   trovato eval gate
   trovato eval audit
   trovato eval init ~/notes
-  trovato eval replay queries.jsonl --index notes.trovato";
+  trovato eval replay queries.jsonl --index notes.trovato
+  trovato eval chunking chroma-chunking --chunker recursive:200 structure:200";
 
 /// Measure retrieval quality
 #[derive(Debug, Args)]
@@ -44,6 +47,8 @@ pub(crate) struct EvalArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Compare chunkers by the text they bring
+    Chunking(chunking::ChunkingArgs),
     /// Index a BEIR collection, run its topics, score the rankings
     Collection(collection::CollectionArgs),
     /// Score a TREC run file
@@ -77,6 +82,7 @@ enum Action {
 /// Runs the subcommand.
 pub(crate) fn run(args: EvalArgs) -> anyhow::Result<()> {
     match args.action {
+        Action::Chunking(args) => chunking::run(&args),
         Action::Collection(args) => collection::run(args),
         Action::Score(args) => score::run(&args),
         Action::Questions(args) => questions::run(&args),

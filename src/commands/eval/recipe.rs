@@ -1,7 +1,7 @@
 //! `--encoder` and `--chunker`, and the cache of evaluation indexes.
 
 use clap::Args;
-use eval::{EvalProgress, IndexCache, Recipe, Reuse, load_encoder};
+use eval::{EvalProgress, IndexCache, LoadedEncoder, Recipe, Reuse, load_encoder};
 use indicatif::ProgressBar;
 use ingest::chunk::ChunkerSpec;
 use ingest::pipeline::Progress;
@@ -33,9 +33,14 @@ impl RecipeArgs {
     /// # Arguments
     /// * `chunker` - `None` for the default of the encoder.
     pub(super) fn load(&self, chunker: Option<ChunkerSpec>) -> anyhow::Result<Recipe> {
-        let loaded = load_encoder(&self.encoder, &FetchBar::default())?;
+        let loaded = self.load_encoder()?;
         let chunker = chunker.unwrap_or_else(|| loaded.default_chunker());
         Ok(Recipe { chunker, sizer: loaded.sizer()?, encoder: loaded.encoder })
+    }
+
+    /// Loads the encoder alone.
+    pub(super) fn load_encoder(&self) -> anyhow::Result<LoadedEncoder> {
+        Ok(load_encoder(&self.encoder, &FetchBar::default())?)
     }
 
     /// Whether an index of an earlier run may be used.

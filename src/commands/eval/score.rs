@@ -35,7 +35,7 @@ pub(super) struct ScoreArgs {
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
 
-    /// What to measure: nDCG, R, P, Success, RR (or MRR), AP (or MAP), with @CUTOFF
+    /// What to measure: nDCG, R, P, Success, RR (or MRR), AP (or MAP), Judged, with @CUTOFF
     #[arg(long, value_delimiter = ',', default_value = "nDCG@10,R@100,RR@10")]
     measures: Vec<RequestedMeasure>,
 
