@@ -21,6 +21,7 @@ use engine::{
     VectorSearch,
 };
 use ingest::chunk::TokenSizer;
+use ingest::pipeline::Progress;
 
 pub use ground_truth::GroundTruth;
 pub use published::{PublishedRow, published_row};
@@ -32,7 +33,7 @@ use ground_truth::{SpanQuestion, SpanQuestions};
 use crate::collection::EvalProgress;
 use crate::error::EvalError;
 use crate::fingerprint::Fingerprint;
-use crate::index_cache::{IndexCache, Reuse};
+use crate::index_cache::{CachedIndex, IndexCache, Reuse};
 use crate::indexing::{IndexingRecord, Recipe, build_index, corpus_digest};
 use crate::measure::{SpanCoverage, SpanCut, SpanMeasure};
 use crate::questions::UnresolvedQuote;
@@ -159,12 +160,7 @@ pub fn evaluate_chunking(
     cache: &IndexCache,
     progress: &dyn EvalProgress,
 ) -> Result<ChunkingOutcome, EvalError> {
-    let fingerprint = IndexCache::fingerprint(recipe, &corpus_digest(truth.source()?.as_mut()))?;
-    let name =
-        truth.dir().file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
-    let cached = cache.open_or_build((&name, fingerprint), recipe, options.reuse, |dir| {
-        build_index(dir, truth.source()?, recipe, progress.indexing())
-    })?;
+    let cached = index_folder(truth, recipe, (cache, options.reuse), progress.indexing())?;
     let searcher = cached.index.searcher();
     let SpanQuestions { questions, unresolved, n_unanswerable } = truth.questions(&searcher)?;
     let texts = Texts::read(&searcher)?;
@@ -189,6 +185,25 @@ pub fn evaluate_chunking(
         n_unanswerable,
         indexing: cached.record,
         fingerprint: cached.fingerprint,
+    })
+}
+
+/// The index of a folder's documents, from the cache or built now.
+///
+/// # Errors
+/// [`EvalError::Source`], [`EvalError::Ingest`], [`EvalError::Index`], and those
+/// of the probe.
+pub(crate) fn index_folder(
+    truth: &GroundTruth,
+    recipe: &Recipe,
+    (cache, reuse): (&IndexCache, Reuse),
+    progress: &dyn Progress,
+) -> Result<CachedIndex, EvalError> {
+    let fingerprint = IndexCache::fingerprint(recipe, &corpus_digest(truth.source()?.as_mut()))?;
+    let name =
+        truth.dir().file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
+    cache.open_or_build((&name, fingerprint), recipe, reuse, |dir| {
+        build_index(dir, truth.source()?, recipe, progress)
     })
 }
 

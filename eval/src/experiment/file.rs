@@ -13,6 +13,11 @@
 //! encoders = ["all-MiniLM-L6-v2"]
 //! strategies = ["lexical", "dense", "hybrid"]
 //!
+//! # corpus = "folder" takes any documents, with paths relative to this file:
+//! # [folder]
+//! # path = "notes"
+//! # questions = "notes.questions.jsonl"
+//!
 //! [expected."structure:256 | hybrid dbsf:0.5 | all-MiniLM-L6-v2"]
 //! "passages nDCG@10" = 0.5212
 //! ```
@@ -51,6 +56,9 @@ pub struct Experiment {
     pub expected: BTreeMap<SystemSpec, BTreeMap<String, f64>>,
 }
 
+/// The name of a corpus whose place the file gives.
+const FOLDER: &str = "folder";
+
 /// What an experiment searches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExperimentCorpus {
@@ -58,6 +66,13 @@ pub enum ExperimentCorpus {
     RustDocs,
     /// A folder in BEIR layout, by name.
     Collection(String),
+    /// Any documents with a file of questions.
+    Folder {
+        /// The documents.
+        dir: PathBuf,
+        /// The questions.
+        questions: PathBuf,
+    },
 }
 
 #[derive(Deserialize)]
@@ -70,6 +85,7 @@ struct ExperimentFile {
     measures: Vec<String>,
     baseline: SystemSpec,
     grid: GridFile,
+    folder: Option<FolderFile>,
     #[serde(default)]
     expected: BTreeMap<String, BTreeMap<String, f64>>,
 }
@@ -83,6 +99,13 @@ struct GridFile {
     strategies: Vec<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FolderFile {
+    path: PathBuf,
+    questions: PathBuf,
+}
+
 fn default_encoders() -> Vec<String> {
     vec![models::DEFAULT_MODEL.to_owned()]
 }
@@ -94,7 +117,9 @@ impl Experiment {
     /// [`EvalError::Io`]; [`EvalError::Format`], naming the part.
     pub fn read(path: &Path) -> Result<Self, EvalError> {
         let content = std::fs::read_to_string(path).map_err(EvalError::io(path))?;
-        Self::parse(&content).map_err(|reason| EvalError::Format { path: path.to_owned(), reason })
+        let base = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&content, base)
+            .map_err(|reason| EvalError::Format { path: path.to_owned(), reason })
     }
 
     /// Two systems on one corpus, the first being the baseline.
@@ -124,7 +149,9 @@ impl Experiment {
         })
     }
 
-    fn parse(content: &str) -> Result<Self, String> {
+    /// # Arguments
+    /// * `base` - what paths in the file are relative to.
+    fn parse(content: &str, base: &Path) -> Result<Self, String> {
         let file: ExperimentFile = toml::from_str(content).map_err(|error| error.to_string())?;
         let mut systems = Vec::new();
         for encoder in &file.grid.encoders {
@@ -155,7 +182,18 @@ impl Experiment {
                 "measures is empty; name at least one, for example \"passages nDCG@10\"".into()
             );
         }
-        let corpus = ExperimentCorpus::named(&file.corpus);
+        let corpus = match (file.corpus.as_str(), file.folder) {
+            (FOLDER, Some(FolderFile { path, questions })) => {
+                ExperimentCorpus::Folder { dir: base.join(path), questions: base.join(questions) }
+            }
+            (FOLDER, None) => {
+                return Err("corpus \"folder\" needs [folder] with path and questions".into());
+            }
+            (name, Some(_)) => {
+                return Err(format!("[folder] is for corpus \"folder\", not for {name:?}"));
+            }
+            (name, None) => ExperimentCorpus::named(name),
+        };
         if let Some(measure) = measures.iter().find(|measure| !measure.applies_to(&corpus)) {
             return Err(format!(
                 "measures: {measure:?} judges passages, and {:?} has judgments of documents only",
@@ -200,6 +238,7 @@ impl ExperimentCorpus {
         match self {
             Self::RustDocs => RUST_DOCS,
             Self::Collection(name) => name,
+            Self::Folder { .. } => FOLDER,
         }
     }
 
@@ -209,7 +248,7 @@ impl ExperimentCorpus {
     /// * `collections` - the folder that holds collections by name.
     pub fn folder(&self, collections: &Path) -> Option<PathBuf> {
         match self {
-            Self::RustDocs => None,
+            Self::RustDocs | Self::Folder { .. } => None,
             Self::Collection(name) => Some(collections.join(name)),
         }
     }
@@ -235,12 +274,21 @@ mod tests {
 
     #[test]
     fn a_grid_is_every_combination_chunker_by_chunker() {
-        let experiment = Experiment::parse(FILE).unwrap();
+        let experiment = Experiment::parse(FILE, Path::new("")).unwrap();
         let systems: Vec<_> = experiment.systems.iter().map(ToString::to_string).collect();
         assert_eq!(systems.len(), 6);
         assert_eq!(systems[0], "fixed:256/0 | lexical | all-MiniLM-L6-v2");
         assert_eq!(systems[5], "structure:256 | hybrid rrf:60 | all-MiniLM-L6-v2");
         assert_eq!(experiment.expected.len(), 1);
+    }
+
+    #[test]
+    fn a_folder_lies_beside_the_file() {
+        let table = "[folder]\npath = \"notes\"\nquestions = \"q.jsonl\"\n[grid]";
+        let content = FILE.replacen("\"rust-docs\"", "\"folder\"", 1).replacen("[grid]", table, 1);
+        let experiment = Experiment::parse(&content, Path::new("lab")).unwrap();
+        let (dir, questions) = (PathBuf::from("lab/notes"), PathBuf::from("lab/q.jsonl"));
+        assert_eq!(experiment.corpus, ExperimentCorpus::Folder { dir, questions });
     }
 
     #[test]
@@ -253,8 +301,15 @@ mod tests {
             ("\"documents R@10\" =", "\"documents R@5\" =", "documents R@5"),
             ("\"passages nDCG@10\"", "\"pages nDCG@10\"", "pages"),
             ("split = \"dev\"", "split = \"dev\"\nseed = 3", "seed"),
+            ("corpus = \"rust-docs\"", "corpus = \"folder\"", "needs [folder]"),
+            (
+                "[grid]",
+                "[folder]\npath = \"a\"\nquestions = \"b\"\n[grid]",
+                "not for \"rust-docs\"",
+            ),
         ] {
-            let message = Experiment::parse(&FILE.replacen(from, to, 1)).unwrap_err();
+            let changed = FILE.replacen(from, to, 1);
+            let message = Experiment::parse(&changed, Path::new("")).unwrap_err();
             assert!(message.contains(expected), "{expected}: {message}");
         }
     }

@@ -47,7 +47,7 @@ impl LevelMeasure {
     /// Whether the corpus has judgments for it.
     pub fn applies_to(&self, corpus: &ExperimentCorpus) -> bool {
         match corpus {
-            ExperimentCorpus::RustDocs => true,
+            ExperimentCorpus::RustDocs | ExperimentCorpus::Folder { .. } => true,
             ExperimentCorpus::Collection(_) => self.level == Level::Documents,
         }
     }

@@ -1,10 +1,11 @@
 //! An experiment's corpus, opened: its topics, its indexes, its judgments.
 
+use std::fs;
 use std::path::Path;
 
 use corpora::{
     BeirCollection, JudgedDocument, Qrels, Question, QuestionKind, QuestionSplit, Topic,
-    rust_docs_judgments, rust_docs_questions,
+    parse_questions, rust_docs_judgments, rust_docs_questions,
 };
 use engine::Searcher;
 use ingest::pipeline::Progress;
@@ -12,6 +13,7 @@ use ingest::pipeline::Progress;
 use super::file::{Experiment, ExperimentCorpus};
 use super::level::{Level, LevelMeasure};
 use super::run::{SystemRun, Unit};
+use crate::chunking::{GroundTruth, index_folder};
 use crate::collection::index_collection;
 use crate::demo_corpus::index_books;
 use crate::error::EvalError;
@@ -38,8 +40,14 @@ pub struct ExperimentData {
 }
 
 enum Corpus {
-    RustDocs { questions: Vec<Question>, judgments: Vec<JudgedDocument> },
+    Questions { place: Place, questions: Vec<Question>, judgments: Vec<JudgedDocument> },
     Collection(Box<BeirCollection>),
+}
+
+/// Where the documents are that questions are about.
+enum Place {
+    RustDocs,
+    Folder(GroundTruth),
 }
 
 /// What a corpus' rankings are judged by.
@@ -86,29 +94,40 @@ impl ExperimentData {
                 let topics = collection.topics.clone();
                 Ok(Self { corpus: Corpus::Collection(Box::new(collection)), topics })
             }
+            ExperimentCorpus::Folder { dir, questions } => {
+                let jsonl = fs::read_to_string(questions).map_err(EvalError::io(questions))?;
+                let truth = GroundTruth::open(dir, Some(questions))?;
+                let asked = parse_questions(&jsonl)?;
+                Self::of_questions(Place::Folder(truth), asked, Vec::new(), &experiment.split)
+            }
             ExperimentCorpus::RustDocs => {
-                let splits: &[QuestionSplit] = match experiment.split.as_str() {
-                    "dev" => &[QuestionSplit::Dev],
-                    "test" => &[QuestionSplit::Test],
-                    "all" => &[QuestionSplit::Dev, QuestionSplit::Test],
-                    split => return Err(EvalError::Split { split: split.to_owned() }),
-                };
-                let mut questions = rust_docs_questions()?;
-                questions.retain(|question| {
-                    splits.contains(&question.split) && question.kind != QuestionKind::Unanswerable
-                });
-                questions.sort_by(|a, b| a.id.cmp(&b.id));
-                let topics = questions
-                    .iter()
-                    .map(|question| Topic {
-                        id: question.id.clone(),
-                        text: question.question.clone(),
-                    })
-                    .collect();
-                let judgments = rust_docs_judgments()?;
-                Ok(Self { corpus: Corpus::RustDocs { questions, judgments }, topics })
+                let (asked, judged) = (rust_docs_questions()?, rust_docs_judgments()?);
+                Self::of_questions(Place::RustDocs, asked, judged, &experiment.split)
             }
         }
+    }
+
+    fn of_questions(
+        place: Place,
+        mut questions: Vec<Question>,
+        judgments: Vec<JudgedDocument>,
+        split: &str,
+    ) -> Result<Self, EvalError> {
+        let splits: &[QuestionSplit] = match split {
+            "dev" => &[QuestionSplit::Dev],
+            "test" => &[QuestionSplit::Test],
+            "all" => &[QuestionSplit::Dev, QuestionSplit::Test],
+            split => return Err(EvalError::Split { split: split.to_owned() }),
+        };
+        questions.retain(|question| {
+            splits.contains(&question.split) && question.kind != QuestionKind::Unanswerable
+        });
+        questions.sort_by(|a, b| a.id.cmp(&b.id));
+        let topics = questions
+            .iter()
+            .map(|question| Topic { id: question.id.clone(), text: question.question.clone() })
+            .collect();
+        Ok(Self { corpus: Corpus::Questions { place, questions, judgments }, topics })
     }
 
     /// What is asked.
@@ -119,14 +138,14 @@ impl ExperimentData {
     /// The questions, where the topics are questions.
     pub fn questions(&self) -> &[Question] {
         match &self.corpus {
-            Corpus::RustDocs { questions, .. } => questions,
+            Corpus::Questions { questions, .. } => questions,
             Corpus::Collection(_) => &[],
         }
     }
 
     pub(super) fn unit(&self) -> Unit {
         match self.corpus {
-            Corpus::RustDocs { .. } => Unit::Passages,
+            Corpus::Questions { .. } => Unit::Passages,
             Corpus::Collection(_) => Unit::Documents,
         }
     }
@@ -142,7 +161,12 @@ impl ExperimentData {
         progress: &dyn Progress,
     ) -> Result<CachedIndex, EvalError> {
         match &self.corpus {
-            Corpus::RustDocs { .. } => index_books(recipe, cache, progress),
+            Corpus::Questions { place: Place::RustDocs, .. } => {
+                index_books(recipe, cache, progress)
+            }
+            Corpus::Questions { place: Place::Folder(truth), .. } => {
+                index_folder(truth, recipe, cache, progress)
+            }
             Corpus::Collection(collection) => index_collection(collection, recipe, cache, progress),
         }
     }
@@ -154,7 +178,7 @@ impl ExperimentData {
     pub fn truth(&self, searcher: &Searcher) -> Result<Truth, EvalError> {
         match &self.corpus {
             Corpus::Collection(collection) => Ok(Truth::Documents(collection.qrels.clone())),
-            Corpus::RustDocs { questions, judgments } => {
+            Corpus::Questions { questions, judgments, .. } => {
                 let resolved = resolve_questions(searcher, questions)?;
                 let (judged, lost) = join_judgments(searcher, &resolved.questions, judgments)?;
                 let n_unresolved = resolved.unresolved.len();

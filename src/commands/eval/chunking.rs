@@ -11,7 +11,7 @@ use corpora::{ChunkingBenchmark, QuestionSplit};
 use engine::SearchRequest;
 use eval::{
     ChunkingOptions, ChunkingOutcome, ChunkingRow, GroundTruth, PublishedRow, Recipe, TokenBudget,
-    evaluate_chunking, published_row,
+    drafts_notice, evaluate_chunking, published_row,
 };
 use ingest::chunk::{ChunkerSpec, Cl100kSizer, SpecError, TokenSizer, TokenizerChoice};
 use serde::Serialize;
@@ -126,6 +126,11 @@ struct Rows<'r> {
 pub(super) fn run(args: &ChunkingArgs) -> anyhow::Result<()> {
     let strategy = args.strategy.resolve()?;
     let truth = ground_truth(args)?;
+    if let GroundTruth::Folder { questions, .. } = &truth
+        && let Some(notice) = drafts_notice(questions)
+    {
+        eprintln!("note: {notice}");
+    }
     let loaded = args.recipe.load_encoder()?;
     let (encoder, sizer) = (Arc::clone(&loaded.encoder), loaded.sizer()?);
     let ruler: Arc<dyn TokenSizer> = match args.tokenizer {

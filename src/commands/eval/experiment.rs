@@ -9,8 +9,8 @@ use anyhow::Context;
 use clap::Args;
 use eval::{
     EvalError, Experiment, ExperimentCorpus, ExperimentOutcome, ExperimentProgress,
-    ExperimentReport, Laboratory, MIN_JUDGED, Reuse, RunStore, SystemSpec, load_encoder,
-    run_experiment,
+    ExperimentReport, Laboratory, MIN_JUDGED, Reuse, RunStore, SystemSpec, drafts_notice,
+    load_encoder, run_experiment,
 };
 use indicatif::ProgressBar;
 use ingest::pipeline::Progress;
@@ -77,6 +77,9 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
         }
         let outcome = args.laboratory.run(experiment)?;
         let report = ExperimentReport::new(&outcome)?;
+        if let Some(notice) = drafts_notice(outcome.data.questions()) {
+            eprintln!("note: {notice}");
+        }
         if let Some(dir) = &args.out {
             write_report(dir, &report)?;
         }
