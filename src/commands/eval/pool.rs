@@ -17,7 +17,7 @@ const DEFAULT_DEPTH: usize = 20;
 const EXAMPLES: &str = "\
 Examples:
   trovato eval pool eval/experiments/pool.toml --out pool.jsonl
-  trovato eval pool eval/experiments/pool.toml:20 eval/experiments/chunkers.toml:10 --out pool.jsonl
+  trovato eval pool eval/experiments/pool.toml:20 eval/experiments/pool-more.toml:10 --out pool.jsonl
   trovato eval pool eval/experiments/pool.toml --everything --out second-judge.jsonl
 
 A line per question: {\"question\", \"text\", \"answer\", \"regions\": [{\"region\", \"document\", \"title\",
