@@ -89,7 +89,7 @@ pub fn pool(
             let ranking = row.run.rankings.iter().find(|ranking| ranking.topic == question.id);
             let hits = ranking.map(|ranking| row.run.passages(ranking)).unwrap_or_default();
             for (document, span) in hits.into_iter().take(depth) {
-                if everything || judged.read_share(document, span) < 1.0 {
+                if everything || !judged.is_judged(document, span) {
                     spans.entry(document).or_default().push(span);
                 }
             }

@@ -117,20 +117,16 @@ impl JudgedQuestion {
         let mut missing: Vec<_> = self.relevant.iter().collect();
         let mut ranking = JudgedRanking { gains: Vec::new(), judged: Vec::new() };
         for (document, span) in hits {
-            let reaches = |(holder, relevant, _): &(DocumentId, Span, u8)| {
-                holder == *document && relevant.overlaps(*span)
-            };
-            let known = self.relevant.iter().any(reaches);
             let mut gain = 0;
             missing.retain(|relevant| {
-                let reached = reaches(relevant);
+                let reached = reaches(relevant, document, *span);
                 if reached {
                     gain = gain.max(i32::from(relevant.2));
                 }
                 !reached
             });
             ranking.gains.push(gain);
-            ranking.judged.push(known || self.read_share(document, *span) >= 0.5);
+            ranking.judged.push(self.is_judged(document, *span));
         }
         ranking
     }
@@ -141,8 +137,14 @@ impl JudgedQuestion {
         measure.score_gains(&ranking.gains, &ranking.judged, &all)
     }
 
+    /// Whether it is known what the passage is worth.
+    pub fn is_judged(&self, document: &DocumentId, span: Span) -> bool {
+        self.relevant.iter().any(|relevant| reaches(relevant, document, span))
+            || self.read_share(document, span) >= 0.5
+    }
+
     /// Which share of `span` somebody has read.
-    pub fn read_share(&self, document: &DocumentId, span: Span) -> f64 {
+    fn read_share(&self, document: &DocumentId, span: Span) -> f64 {
         let read = self
             .read
             .get(document)
@@ -162,6 +164,14 @@ impl JudgedRanking {
         }
         first.iter().filter(|judged| **judged).count() as f64 / first.len() as f64
     }
+}
+
+fn reaches(
+    (holder, relevant, _): &(DocumentId, Span, u8),
+    document: &DocumentId,
+    span: Span,
+) -> bool {
+    holder == document && relevant.overlaps(span)
 }
 
 /// Documents that judgments speak of, read once each.
