@@ -19,5 +19,6 @@ pub(super) fn ndcg(ranked: &[i32], all: &[i32], depth: usize) -> f64 {
 fn dcg(gains: &[i32]) -> f64 {
     let discounted =
         |(at, gain): (usize, &i32)| f64::from((*gain).max(0)) / ((at + 2) as f64).log2();
-    gains.iter().enumerate().map(discounted).sum()
+    // Not `sum`: of nothing it is -0.0, which would be written to files.
+    gains.iter().enumerate().map(discounted).fold(0.0, |sum, gain| sum + gain)
 }

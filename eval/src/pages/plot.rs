@@ -13,6 +13,10 @@ const HEIGHT: f64 = 340.0;
 /// Left, right, top, bottom.
 const MARGIN: (f64, f64, f64, f64) = (56.0, 24.0, 20.0, 44.0);
 
+/// Room that a system's name takes.
+const NAME_WIDTH: f64 = 240.0;
+const NAME_HEIGHT: f64 = 14.0;
+
 /// Draws points; nothing for fewer than two.
 ///
 /// The horizontal axis is logarithmic when costs differ by more than five.
@@ -84,17 +88,20 @@ pub(super) fn scatter(
             quantity(point.cost)
         ));
     }
-    // Names of efficient systems, kept from lying on one another.
-    let mut last = f64::MAX;
+    // Names of efficient systems, best first; one that would lie on another is
+    // left to the dot's title.
+    let mut named: Vec<(f64, f64)> = Vec::new();
     for point in front.iter().rev() {
-        let at = y(point.quality).max(MARGIN.2);
-        let at = if (at - last).abs() < 13.0 { last + 13.0 } else { at };
-        last = at;
-        let (anchor, shift) =
-            if x(point.cost) > WIDTH * 0.6 { ("end", -9.0) } else { ("start", 9.0) };
+        let (left, at) = (x(point.cost), y(point.quality).max(MARGIN.2));
+        if named.iter().any(|&(x, y)| (x - left).abs() < NAME_WIDTH && (y - at).abs() < NAME_HEIGHT)
+        {
+            continue;
+        }
+        named.push((left, at));
+        let (anchor, shift) = if left > WIDTH * 0.6 { ("end", -9.0) } else { ("start", 9.0) };
         draw(format!(
             "<text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
-            x(point.cost) + shift,
+            left + shift,
             at - 6.0,
             escape(&facts::label(report, &point.system.system))
         ));
