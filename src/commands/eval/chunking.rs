@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use corpora::{ChunkingBenchmark, QuestionSplit};
-use engine::SearchRequest;
+use engine::{Encoder, SearchRequest};
 use eval::{
-    ChunkingOptions, ChunkingOutcome, ChunkingRow, GroundTruth, PublishedRow, Recipe, TokenBudget,
-    drafts_notice, evaluate_chunking, published_row,
+    CachedEncoder, ChunkingOptions, ChunkingOutcome, ChunkingRow, GroundTruth, PublishedRow,
+    Recipe, TokenBudget, drafts_notice, evaluate_chunking, published_row,
 };
 use ingest::chunk::{ChunkerSpec, Cl100kSizer, SpecError, TokenSizer, TokenizerChoice};
 use serde::Serialize;
 
 use super::chunking_table::print_rows;
-use super::recipe::{EvalBars, RecipeArgs, index_cache};
+use super::recipe::{EvalBars, RecipeArgs, index_cache, vector_cache};
 use crate::options::{StrategyArgs, UsageError, print_json};
 
 const EXAMPLES: &str = "\
@@ -132,7 +132,9 @@ pub(super) fn run(args: &ChunkingArgs) -> anyhow::Result<()> {
         eprintln!("note: {notice}");
     }
     let loaded = args.recipe.load_encoder()?;
-    let (encoder, sizer) = (Arc::clone(&loaded.encoder), loaded.sizer()?);
+    let sizer = loaded.sizer()?;
+    // Chunkers share passages, and another strategy shares all of them.
+    let encoder = Arc::new(CachedEncoder::open(&vector_cache()?, loaded.encoder)?);
     let ruler: Arc<dyn TokenSizer> = match args.tokenizer {
         TokenizerName::Cl100k => Arc::new(Cl100kSizer::new()),
         TokenizerName::Encoder => Arc::clone(&sizer),
@@ -148,7 +150,7 @@ pub(super) fn run(args: &ChunkingArgs) -> anyhow::Result<()> {
     for chunker in &args.chunker {
         let recipe = Recipe {
             chunker: args.sized(chunker),
-            encoder: Arc::clone(&encoder),
+            encoder: Arc::clone(&encoder) as Arc<dyn Encoder>,
             sizer: Arc::clone(&sizer),
         };
         let outcome =

@@ -15,7 +15,7 @@ use eval::{
 use indicatif::ProgressBar;
 use ingest::pipeline::Progress;
 
-use super::recipe::index_cache;
+use super::recipe::{index_cache, vector_cache};
 use crate::options::print_json;
 use crate::progress::{FetchBar, IngestBars, count_bar};
 
@@ -123,7 +123,7 @@ impl LaboratoryArgs {
             collections: &self.collections,
             indexes: &index_cache()?,
             runs: &RunStore::new(home.join("eval").join("runs")),
-            vectors: &home.join("eval").join("vectors"),
+            vectors: &vector_cache()?,
             reuse: if self.fresh { Reuse::Never } else { Reuse::Allowed },
             load: &|name| {
                 Ok::<_, EvalError>(load_encoder(name, &FetchBar::default())?.chunker_parts()?)

@@ -1,5 +1,7 @@
 //! `--encoder` and `--chunker`, and the cache of evaluation indexes.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use eval::{EvalProgress, IndexCache, LoadedEncoder, Recipe, Reuse, load_encoder};
 use indicatif::ProgressBar;
@@ -47,6 +49,11 @@ impl RecipeArgs {
     pub(super) fn reuse(&self) -> Reuse {
         if self.rebuild { Reuse::Never } else { Reuse::Allowed }
     }
+}
+
+/// The folder of cached passage vectors below `TROVATO_HOME`.
+pub(super) fn vector_cache() -> anyhow::Result<PathBuf> {
+    Ok(models::Settings::from_env()?.home.join("eval").join("vectors"))
 }
 
 /// The cache of evaluation indexes below `TROVATO_HOME`.
