@@ -46,19 +46,8 @@ impl JudgedDocument {
             *self = later;
             return;
         }
-        let mut spans: Vec<Span> =
-            self.judged.iter().chain(&later.judged).map(|judged| judged.0).collect();
-        spans.sort_unstable_by_key(|span| span.start);
-        let mut joined: Vec<JudgedSpan> = Vec::with_capacity(spans.len());
-        for span in spans {
-            match joined.last_mut() {
-                Some(JudgedSpan(last)) if span.start <= last.end => {
-                    last.end = last.end.max(span.end);
-                }
-                _ => joined.push(JudgedSpan(span)),
-            }
-        }
-        self.judged = joined;
+        let spans = self.judged.iter().chain(&later.judged).map(|judged| judged.0).collect();
+        self.judged = union_spans(spans).into_iter().map(JudgedSpan).collect();
         for quote in later.relevant {
             if !self.relevant.contains(&quote) {
                 self.relevant.push(quote);
@@ -187,6 +176,21 @@ pub fn parse_judgments(jsonl: &str) -> Result<Vec<JudgedDocument>, JudgmentError
 /// None in a released version: a test parses the embedded file.
 pub fn rust_docs_judgments() -> Result<Vec<JudgedDocument>, JudgmentError> {
     parse_judgments(include_str!("../rust-docs/judgments.jsonl"))
+}
+
+/// The same bytes as disjoint spans in order: overlapping and touching ones are
+/// one, empty ones vanish.
+pub fn union_spans(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.retain(|span| !span.is_empty());
+    spans.sort_unstable();
+    let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
+    for span in spans {
+        match merged.last_mut() {
+            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+            _ => merged.push(span),
+        }
+    }
+    merged
 }
 
 /// 16 hexadecimal digits that tell one canonical text from another.

@@ -34,7 +34,7 @@ pub use error::CollectionError;
 pub use escape::{escape_id, unescape_id};
 pub use judgment::{
     JudgedDocument, JudgedSpan, JudgmentError, MAX_GRADE, RelevantQuote, parse_judgments,
-    rust_docs_judgments, text_digest,
+    rust_docs_judgments, text_digest, union_spans,
 };
 pub use qrels::{Judgments, Qrels};
 pub use query_log::{LoggedHit, LoggedRequest, LoggedSearch, QueryLogError, parse_query_log};

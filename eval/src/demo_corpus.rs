@@ -1,14 +1,14 @@
 //! The demo corpus as a source of documents, and as an evaluation index.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use corpora::rust_docs::{self, CorpusFile, Listing, Origin, Profile};
 use engine::DocumentId;
-use ingest::formats::read;
 use ingest::pipeline::Progress;
-use ingest::source::{DocumentSource, FileListSource, IdScheme, ListedFile, Root, Skipped, join};
+use ingest::source::{DocumentSource, FileListSource, IdScheme, ListedFile, Root, join};
 
+use crate::audit::{Texts, read_texts};
 use crate::error::EvalError;
 use crate::index_cache::{CachedIndex, IndexCache, Reuse};
 use crate::indexing::{Recipe, build_index, corpus_digest};
@@ -50,22 +50,13 @@ pub fn index_books(
     })
 }
 
-/// The canonical text of every guide, as the reader of this version makes it.
+/// The canonical texts of those guides that are wanted.
 ///
 /// # Errors
 /// [`EvalError::NoDocumentation`]; a page that cannot be read is left out.
-pub fn rust_docs_text() -> Result<BTreeMap<DocumentId, String>, EvalError> {
+pub fn guide_texts(wanted: &BTreeSet<DocumentId>) -> Result<Texts, EvalError> {
     let (listing, _) = installed_books()?;
-    let mut source = corpus_source(&listing.files);
-    let mut texts = BTreeMap::new();
-    while let Some(next) = source.next() {
-        if let Ok(document) = next.and_then(|item| {
-            read(&item).map_err(|reason| Skipped { origin: item.origin.clone(), reason })
-        }) {
-            texts.insert(document.id, document.text);
-        }
-    }
-    Ok(texts)
+    Ok(read_texts(corpus_source(&listing.files).as_mut(), wanted))
 }
 
 /// A source for listed files, in their order, with a root for each first

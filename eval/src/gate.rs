@@ -17,7 +17,7 @@ use std::path::Path;
 
 use corpora::rust_docs::CorpusFile;
 use corpora::{BeirCollection, Question, QuestionSplit, rust_docs_questions};
-use engine::{Index, OpenOptions, SearchRequest, Strategy, Verify};
+use engine::{SearchRequest, Strategy};
 use ingest::chunk::ChunkerSpec;
 use ingest::pipeline::Progress;
 use ingest::source::BeirSource;
@@ -27,7 +27,7 @@ use crate::collection::strategy_parts;
 use crate::demo_corpus::{corpus_source, installed_books};
 use crate::error::EvalError;
 use crate::evaluation::{MeasureResult, evaluate};
-use crate::indexing::{Recipe, build_index};
+use crate::indexing::{FreshIndex, Recipe};
 use crate::measure::{Measure, Metric};
 use crate::questions::{QuestionReport, evaluate_questions};
 use crate::topic_run::{OwnDocument, TopicRunOptions, run_topics};
@@ -214,12 +214,8 @@ pub fn run_gate(
         .collect();
     let pages = choose_pages(listing.files, &questions);
 
-    let folder = tempfile::tempdir().map_err(EvalError::io(&std::env::temp_dir()))?;
-    let dir = folder.path().join("index");
-    build_index(&dir, corpus_source(&pages), recipe, progress)?;
-    let options = OpenOptions { encoder: Some(recipe.encoder.clone()), verify: Verify::Auto };
-    let searcher = Index::open(&dir, options)?.searcher();
-    let report = evaluate_questions(&searcher, &questions, &STRATEGIES)?;
+    let index = FreshIndex::build(corpus_source(&pages), recipe, progress)?;
+    let report = evaluate_questions(&index.searcher, &questions, &STRATEGIES)?;
 
     let mut found = Baseline { documentation, scores: scores(&report) };
     let collection = collections.join(GATE_COLLECTION);
@@ -251,11 +247,7 @@ fn measure_collection(
 ) -> Result<usize, EvalError> {
     let collection = BeirCollection::open(dir, "test")?;
     let recipe = Recipe { chunker: ChunkerSpec::whole(), ..recipe.clone() };
-    let folder = tempfile::tempdir().map_err(EvalError::io(&std::env::temp_dir()))?;
-    let index_dir = folder.path().join("index");
-    build_index(&index_dir, Box::new(BeirSource::open(dir)?), &recipe, progress)?;
-    let options = OpenOptions { encoder: Some(recipe.encoder.clone()), verify: Verify::Auto };
-    let searcher = Index::open(&index_dir, options)?.searcher();
+    let index = FreshIndex::build(Box::new(BeirSource::open(dir)?), &recipe, progress)?;
     let measures = COLLECTION_MEASURES.map(|(metric, cutoff)| Measure::at(metric, cutoff).into());
     for strategy in STRATEGIES {
         let options = TopicRunOptions {
@@ -264,7 +256,8 @@ fn measure_collection(
             depth: None,
             own_document: OwnDocument::Keep,
         };
-        let run = run_topics(&searcher, &collection.topics, &options, "gate", &mut |_| {})?.run;
+        let run =
+            run_topics(&index.searcher, &collection.topics, &options, "gate", &mut |_| {})?.run;
         let figures = evaluate(&run, &collection.qrels, &measures).measures;
         let scores = found.scores.entry(strategy_parts(strategy).0.to_owned()).or_default();
         for result in figures {

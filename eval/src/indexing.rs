@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use engine::{Encoder, EncoderIdentity, Index, Manifest, WriterOptions};
+use engine::{
+    Document, Encoder, EncoderIdentity, Index, Manifest, OpenOptions, Searcher, Verify,
+    WriterOptions,
+};
 use ingest::chunk::{Chunker, ChunkerParts, ChunkerSpec, TokenSizer};
 use ingest::formats::read;
 use ingest::pipeline::{IngestOptions, Progress, ingest};
 use ingest::source::{DocumentSource, Skipped};
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use crate::error::EvalError;
 
@@ -53,6 +57,14 @@ pub struct IndexingRecord {
     pub seconds: f64,
 }
 
+/// The next document of a source, read; `None` at its end.
+pub(crate) fn next_document(source: &mut dyn DocumentSource) -> Option<Result<Document, Skipped>> {
+    let item = source.next()?;
+    Some(item.and_then(|item| {
+        read(&item).map_err(|reason| Skipped { origin: item.origin.clone(), reason })
+    }))
+}
+
 /// A digest of the documents a source gives: what readers made of the files,
 /// not the files' bytes, so that a changed reader never meets an index that
 /// was built with another.
@@ -65,18 +77,40 @@ pub(crate) fn corpus_digest(source: &mut dyn DocumentSource) -> String {
         hasher.update(&(text.len() as u64).to_le_bytes());
         hasher.update(text.as_bytes());
     };
-    while let Some(next) = source.next() {
-        let Ok(document) = next.and_then(|item| {
-            read(&item).map_err(|reason| Skipped { origin: item.origin.clone(), reason })
-        }) else {
-            continue;
-        };
+    while let Some(next) = next_document(source) {
+        let Ok(document) = next else { continue };
         part(document.id.as_str());
         part(&document.title);
         part(&document.text);
         part(&format!("{:?}", document.blocks));
     }
     hasher.finalize().to_hex().to_string()
+}
+
+/// An index in a folder that lasts as long as the value, for figures that must
+/// not rest on anything built before.
+pub(crate) struct FreshIndex {
+    _folder: TempDir,
+    pub(crate) searcher: Searcher,
+}
+
+impl FreshIndex {
+    /// Indexes everything `source` gives.
+    ///
+    /// # Errors
+    /// As [`build_index`]; [`EvalError::Io`] without a place for it.
+    pub(crate) fn build(
+        source: Box<dyn DocumentSource>,
+        recipe: &Recipe,
+        progress: &dyn Progress,
+    ) -> Result<Self, EvalError> {
+        let folder = tempfile::tempdir().map_err(EvalError::io(&std::env::temp_dir()))?;
+        let dir = folder.path().join("index");
+        build_index(&dir, source, recipe, progress)?;
+        let encoder = Some(Arc::clone(&recipe.encoder));
+        let index = Index::open(&dir, OpenOptions { encoder, verify: Verify::Auto })?;
+        Ok(Self { _folder: folder, searcher: index.searcher() })
+    }
 }
 
 /// Indexes everything `source` gives into a new index in `dir`.

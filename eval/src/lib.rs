@@ -56,7 +56,7 @@ pub use collection::{
     CollectionOptions, CollectionOutcome, EvalProgress, evaluate_collection, index_collection,
     strategy_name,
 };
-pub use demo_corpus::{corpus_source, index_books, rust_docs_text};
+pub use demo_corpus::{corpus_source, guide_texts, index_books};
 pub use draft::{Drafts, draft_questions, drafts_notice};
 pub use embedding_cache::CachedEncoder;
 pub use encoder::{LoadError, LoadedEncoder, load_encoder};

@@ -13,11 +13,11 @@ use std::collections::HashSet;
 
 use corpora::{Evidence, Question, QuestionSplit, QuestionStatus, quote_occurrence};
 use engine::Document;
-use ingest::formats::read;
 use ingest::source::{DocumentSource, Skipped};
 
 use self::candidates::{Candidate, candidates};
 use crate::audit::normal_form;
+use crate::indexing::next_document;
 use crate::splits::assign_splits;
 
 /// What [`draft_questions`] made of a source.
@@ -59,11 +59,8 @@ pub fn draft_questions(source: &mut dyn DocumentSource, max: usize) -> Drafts {
     let mut drafts = Drafts::default();
     let mut texts = HashSet::new();
     let mut found: Vec<DocumentDrafts> = Vec::new();
-    while let Some(next) = source.next() {
-        let document = next.and_then(|item| {
-            read(&item).map_err(|reason| Skipped { origin: item.origin.clone(), reason })
-        });
-        match document {
+    while let Some(next) = next_document(source) {
+        match next {
             Err(skipped) => drafts.skipped.push(skipped),
             Ok(document) => {
                 if !texts.insert(blake3::hash(document.text.as_bytes())) {

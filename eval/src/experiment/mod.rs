@@ -18,6 +18,7 @@ mod truth;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use engine::{Searcher, Strategy};
@@ -90,7 +91,7 @@ pub struct ExperimentOutcome {
 /// A system and what became of it.
 pub struct SystemRow {
     /// What it returned.
-    pub run: SystemRun,
+    pub run: Rc<SystemRun>,
     /// What that is worth.
     pub scores: SystemScores,
     /// For hybrid systems, what each stage kept.
@@ -114,8 +115,14 @@ pub fn run_experiment(
     progress: &dyn ExperimentProgress,
 ) -> Result<ExperimentOutcome, EvalError> {
     let data = ExperimentData::open(&experiment, laboratory.collections)?;
-    let mut bench = Bench { laboratory, data: &data, encoders: HashMap::new(), open: None };
-    let mut finished: Vec<(SystemRun, Option<[SystemRun; 2]>, bool)> = Vec::new();
+    let mut bench = Bench {
+        laboratory,
+        data: &data,
+        encoders: HashMap::new(),
+        open: None,
+        finished: HashMap::new(),
+    };
+    let mut finished = Vec::new();
     let mut truth = None;
     for (at, system) in experiment.systems.iter().enumerate() {
         progress.system(at, experiment.systems.len(), system);
@@ -183,6 +190,8 @@ struct Bench<'b> {
     encoders: HashMap<String, (Arc<dyn TokenSizer>, Arc<CachedEncoder>)>,
     /// The index of the last recipe: systems come chunker by chunker.
     open: Option<(String, String, CachedIndex)>,
+    /// Runs of this call: a hybrid's legs are often systems of the grid too.
+    finished: HashMap<SystemSpec, (Rc<SystemRun>, bool)>,
 }
 
 impl Bench<'_> {
@@ -240,7 +249,10 @@ impl Bench<'_> {
         &mut self,
         system: &SystemSpec,
         progress: &dyn ExperimentProgress,
-    ) -> Result<(SystemRun, bool), EvalError> {
+    ) -> Result<(Rc<SystemRun>, bool), EvalError> {
+        if let Some(finished) = self.finished.get(system) {
+            return Ok(finished.clone());
+        }
         let strategy = system.strategy()?;
         let (runs, reuse) = (self.laboratory.runs, self.laboratory.reuse);
         let topics = self.data.topics();
@@ -256,7 +268,9 @@ impl Bench<'_> {
         if reuse == Reuse::Allowed
             && let Some(run) = runs.load(&fingerprint)
         {
-            return Ok((run, true));
+            let finished = (Rc::new(run), true);
+            self.finished.insert(system.clone(), finished.clone());
+            return Ok(finished);
         }
         let searcher = index.index.searcher();
         let ranked = run_topics(&searcher, topics, (strategy, unit), &mut |done| {
@@ -271,7 +285,9 @@ impl Bench<'_> {
             indexing: index.record.clone(),
         };
         runs.save(&fingerprint, &run)?;
-        Ok((run, false))
+        let finished = (Rc::new(run), false);
+        self.finished.insert(system.clone(), finished.clone());
+        Ok(finished)
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use corpora::QuestionKind;
 use serde::{Deserialize, Serialize};
 
 use super::diff::{TopicDiff, topic_diffs};
@@ -184,21 +183,7 @@ fn primary(row: &SystemRow) -> Option<f64> {
 
 fn kind_of(outcome: &ExperimentOutcome, topic: &str) -> String {
     let question = outcome.data.questions().iter().find(|question| question.id == topic);
-    question.map(|question| kind_name(question.kind).to_owned()).unwrap_or_default()
-}
-
-/// A kind as the question file writes it.
-fn kind_name(kind: QuestionKind) -> &'static str {
-    match kind {
-        QuestionKind::Fact => "fact",
-        QuestionKind::HowTo => "how-to",
-        QuestionKind::Why => "why",
-        QuestionKind::ErrorCode => "error-code",
-        QuestionKind::Identifier => "identifier",
-        QuestionKind::Comparison => "comparison",
-        QuestionKind::MultiPassage => "multi-passage",
-        QuestionKind::Unanswerable => "unanswerable",
-    }
+    question.map(|question| question.kind.name().to_owned()).unwrap_or_default()
 }
 
 fn system_report(outcome: &ExperimentOutcome, row: &SystemRow) -> SystemReport {

@@ -34,6 +34,19 @@ pub struct StageAccount {
 }
 
 impl StageAccount {
+    /// Every figure with its name, in the order of the stages.
+    pub fn figures(&self) -> [(&'static str, f64); 7] {
+        [
+            ("lexical, 100", self.lexical),
+            ("dense, 100", self.dense),
+            ("union", self.union),
+            ("fused, 100", self.fused),
+            ("first 10", self.returned_recall),
+            ("nDCG@10", self.returned),
+            ("best order", self.oracle),
+        ]
+    }
+
     /// Accounts for a hybrid run by the runs of its legs.
     ///
     /// # Arguments

@@ -8,6 +8,7 @@ use super::{Grid, GridRow, GridSet};
 use crate::collection::strategy_name;
 use crate::evaluation::MeasureResult;
 use crate::machine::machine;
+use crate::pages::decimals;
 use crate::stats::PairedComparison;
 
 /// Renders the grid, the choice, and the reporting sets.
@@ -137,10 +138,4 @@ fn estimate(result: &MeasureResult) -> String {
         decimals(result.ci95.low),
         decimals(result.ci95.high)
     )
-}
-
-/// Four decimals without the leading zero: `.7321`.
-fn decimals(value: f64) -> String {
-    let text = format!("{value:.4}");
-    text.strip_prefix('0').map_or(text.clone(), str::to_owned)
 }

@@ -29,6 +29,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
+use corpora::union_spans;
 use engine::{DocumentId, Span};
 
 /// What a [`SpanMeasure`] looks at; the formulas are in the module.
@@ -219,7 +220,7 @@ impl SpanCoverage {
             documents.entry(document).or_default()[1].push(span);
         }
         for (document, spans) in documents {
-            let [chunks, references] = spans.map(union);
+            let [chunks, references] = spans.map(union_spans);
             let count = |spans: &[Span]| -> usize {
                 spans.iter().map(|span| n_chars(document, *span)).sum()
             };
@@ -229,20 +230,6 @@ impl SpanCoverage {
         }
         coverage
     }
-}
-
-/// The same bytes as disjoint spans in order; empty ones vanish.
-fn union(mut spans: Vec<Span>) -> Vec<Span> {
-    spans.retain(|span| !span.is_empty());
-    spans.sort_unstable();
-    let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
-    for span in spans {
-        match merged.last_mut() {
-            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
-            _ => merged.push(span),
-        }
-    }
-    merged
 }
 
 /// The bytes in both of two lists of disjoint spans in order.

@@ -47,12 +47,7 @@ pub(super) fn primary<'r>(
 
 /// What a verdict is called.
 pub(super) fn verdict(measure: &MeasureReport) -> &'static str {
-    match measure.against_baseline.map(|against| against.verdict) {
-        None => "baseline",
-        Some(Resolution::Better) => "better",
-        Some(Resolution::Worse) => "worse",
-        Some(Resolution::CannotResolve) => "cannot resolve",
-    }
+    measure.against_baseline.map_or("baseline", |against| against.verdict.name())
 }
 
 /// The kinds of question with their numbers; empty for a collection's topics.

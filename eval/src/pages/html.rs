@@ -177,15 +177,7 @@ fn stages(html: &mut Html, report: &ExperimentReport) {
     for (row, stages) in rows {
         html.add("<tr>");
         html.cell(&format!("<code>{}</code>", escape(&facts::label(report, &row.system))));
-        for value in [
-            stages.lexical,
-            stages.dense,
-            stages.union,
-            stages.fused,
-            stages.returned_recall,
-            stages.returned,
-            stages.oracle,
-        ] {
+        for (_, value) in stages.figures() {
             html.cell(&decimals(value));
         }
         html.add("</tr>");

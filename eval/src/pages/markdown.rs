@@ -110,15 +110,7 @@ fn stages(page: &mut String, report: &ExperimentReport) -> fmt::Result {
     )?;
     for (row, stages) in rows {
         write!(page, "| `{}` |", cell(report, &row.system))?;
-        for value in [
-            stages.lexical,
-            stages.dense,
-            stages.union,
-            stages.fused,
-            stages.returned_recall,
-            stages.returned,
-            stages.oracle,
-        ] {
+        for (_, value) in stages.figures() {
             write!(page, " {} |", decimals(value))?;
         }
         writeln!(page)?;

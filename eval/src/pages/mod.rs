@@ -33,7 +33,7 @@ pub fn report_markdown(head: &ReportHead, reports: &[ExperimentReport]) -> Strin
 }
 
 /// Four decimals without the leading zero: `.7321`.
-fn decimals(value: f64) -> String {
+pub(crate) fn decimals(value: f64) -> String {
     let text = format!("{:.4}", value.abs());
     let sign = if value < -0.5e-4 { "-" } else { "" };
     format!("{sign}{}", text.strip_prefix('0').unwrap_or(&text))

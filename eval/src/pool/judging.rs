@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use corpora::{JudgedDocument, JudgedSpan, MAX_GRADE, RelevantQuote, resolve_quote};
+use corpora::{JudgedDocument, JudgedSpan, MAX_GRADE, RelevantQuote, quote_occurrence};
 use engine::{DocumentId, Span};
 use serde::Deserialize;
 
@@ -175,10 +175,7 @@ pub fn judgments_from_answers(
 /// The quote with the number of its first occurrence inside the region.
 fn relevant_quote(text: &str, region: &PooledRegion, given: &GivenQuote) -> Option<RelevantQuote> {
     let [start, end] = region.span;
-    let occurrence = (1..)
-        .map_while(|occurrence| Some((occurrence, resolve_quote(text, &given.quote, occurrence)?)))
-        .find(|(_, span)| span.start >= start && span.end <= end)?
-        .0;
+    let occurrence = quote_occurrence(text, &given.quote, Span { start, end })?;
     (1..=MAX_GRADE).contains(&given.grade).then(|| RelevantQuote {
         quote: given.quote.split_whitespace().collect::<Vec<_>>().join(" "),
         occurrence,

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use corpora::{JudgedDocument, MAX_GRADE, resolve_quote, text_digest};
+use corpora::{JudgedDocument, MAX_GRADE, resolve_quote, text_digest, union_spans};
 use engine::{DocumentId, Searcher, Span};
 
 use super::ResolvedQuestion;
@@ -94,7 +94,7 @@ pub fn join_judgments(
                 }
             }
             for spans in read.values_mut() {
-                *spans = union(std::mem::take(spans));
+                *spans = union_spans(std::mem::take(spans));
             }
             let relevant = spans.into_iter().flat_map(|(document, spans)| {
                 disjoint(spans)
@@ -205,19 +205,6 @@ fn overlap(a: Span, b: Span) -> usize {
     (a.end.min(b.end)).saturating_sub(a.start.max(b.start)) as usize
 }
 
-/// Touching and overlapping spans as one.
-fn union(mut spans: Vec<Span>) -> Vec<Span> {
-    spans.sort_unstable_by_key(|span| span.start);
-    let mut joined: Vec<Span> = Vec::with_capacity(spans.len());
-    for span in spans {
-        match joined.last_mut() {
-            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
-            _ => joined.push(span),
-        }
-    }
-    joined
-}
-
 /// Overlapping spans as one with the best grade: they quote the same words.
 fn disjoint(mut spans: Vec<(Span, u8)>) -> Vec<(Span, u8)> {
     spans.sort_unstable_by_key(|(span, _)| span.start);
@@ -284,7 +271,10 @@ mod tests {
     #[test]
     fn spans_join() {
         let span = |start, end| Span::new(start, end);
-        assert_eq!(union(vec![span(5, 9), span(0, 5), span(20, 30)]), [span(0, 9), span(20, 30)]);
+        assert_eq!(
+            union_spans(vec![span(5, 9), span(0, 5), span(20, 30)]),
+            [span(0, 9), span(20, 30)]
+        );
         assert_eq!(
             disjoint(vec![(span(4, 9), 1), (span(0, 5), 2), (span(9, 12), 1)]),
             [(span(0, 9), 2), (span(9, 12), 1)]

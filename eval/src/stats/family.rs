@@ -20,6 +20,17 @@ pub enum Resolution {
     CannotResolve,
 }
 
+impl Resolution {
+    /// What it is called in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Worse => "worse",
+            Self::CannotResolve => "cannot resolve",
+        }
+    }
+}
+
 /// A system against the baseline, as one of a family.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FamilyComparison {

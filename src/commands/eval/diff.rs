@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 use eval::{Experiment, LevelMeasure, SystemSpec, TopicDiff, topic_diffs};
 
-use super::experiment::{LaboratoryArgs, verdict_name};
+use super::experiment::LaboratoryArgs;
 use crate::options::print_json;
 
 const EXAMPLES: &str = "\
@@ -71,7 +71,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<()> {
             family.paired.interval.low,
             family.paired.interval.high,
             family.paired.p_value,
-            verdict_name(family.resolution)
+            family.resolution.name()
         )?,
     }
     for diff in &diffs {

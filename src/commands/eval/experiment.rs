@@ -186,7 +186,7 @@ fn print(
                     "  {:+.4} p = {:.4} {} (could see {:.3})",
                     against.difference,
                     against.adjusted_p,
-                    verdict_name(against.verdict),
+                    against.verdict.name(),
                     against.detectable
                 )?,
             }
@@ -197,15 +197,6 @@ fn print(
         }
     }
     writeln!(out)
-}
-
-pub(super) fn verdict_name(verdict: eval::stats::Resolution) -> &'static str {
-    use eval::stats::Resolution;
-    match verdict {
-        Resolution::Better => "better",
-        Resolution::Worse => "worse",
-        Resolution::CannotResolve => "cannot resolve",
-    }
 }
 
 /// One line for the grid, and what is happening within its present system.

@@ -9,7 +9,7 @@ use clap::Args;
 use corpora::{JudgedDocument, parse_judgments};
 use engine::DocumentId;
 use eval::{
-    GivenAnswer, PooledQuestion, agreement, judgments_from_answers, parse_answers, rust_docs_text,
+    GivenAnswer, PooledQuestion, agreement, guide_texts, judgments_from_answers, parse_answers,
 };
 use serde::Serialize;
 
@@ -164,7 +164,9 @@ fn merge_into(
     pool: &[PooledQuestion],
     given: &[(String, Vec<GivenAnswer>)],
 ) -> anyhow::Result<()> {
-    let texts = rust_docs_text()?;
+    let regions = pool.iter().flat_map(|question| &question.regions);
+    let wanted = regions.map(|region| region.document.clone()).collect();
+    let texts = guide_texts(&wanted)?;
     let text_of = |document: &DocumentId| texts.get(document).cloned();
     let earlier = match fs::read_to_string(out) {
         Ok(content) => parse_judgments(&content)?,
