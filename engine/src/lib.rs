@@ -56,7 +56,9 @@ mod search;
 mod segment_file;
 mod store;
 
-pub use dense::{DenseError, GraphParams, VectorName, VectorSearch};
+pub use dense::{
+    DenseError, GraphBuilder, GraphParams, VectorLayout, VectorName, VectorSearch, VectorStorage,
+};
 pub use document::{Block, BlockKind, Chunk, ChunkOrd, Document, DocumentId, FieldValue, Span};
 pub use encoder::{
     Embeddings, EncodeError, Encoder, EncoderSpec, HashEncoder, OnnxEncoder, Pooling, Precision,
