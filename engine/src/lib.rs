@@ -56,7 +56,7 @@ mod search;
 mod segment_file;
 mod store;
 
-pub use dense::{DenseError, GraphParams, VectorName, VectorSearch};
+pub use dense::{DenseError, GraphParams, VectorFile, VectorFileSize, VectorName, VectorSearch};
 pub use document::{Block, BlockKind, Chunk, ChunkOrd, Document, DocumentId, FieldValue, Span};
 pub use encoder::{
     Embeddings, EncodeError, Encoder, EncoderSpec, HashEncoder, OnnxEncoder, Pooling, Precision,

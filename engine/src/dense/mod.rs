@@ -14,10 +14,12 @@ mod metric;
 mod quantize;
 mod refine;
 mod segment;
+mod standalone;
 
 use std::sync::Arc;
 
 pub(crate) use segment::{VectorSegment, write_segment};
+pub use standalone::{VectorFile, VectorFileSize};
 
 use crate::document::ChunkOrd;
 use crate::error::SegmentError;
@@ -284,6 +286,14 @@ impl VectorIndex {
         let mut list = RankedList::from_scored(found);
         list.truncate(depth);
         Ok(list)
+    }
+
+    /// Whether a search for `query` could be answered.
+    ///
+    /// # Errors
+    /// As [`VectorIndex::search`].
+    pub(crate) fn check_query(&self, query: &[f32]) -> Result<(), DenseError> {
+        Query::new(query, self.dim).map(drop)
     }
 
     /// The cosine of `query` and a chunk; nothing when the index lacks the chunk

@@ -188,6 +188,14 @@ impl VectorSegment {
         self.graph_head.is_some()
     }
 
+    /// Bytes of the file, and of what a search reads all over: everything but
+    /// the exact rows where there is a graph, the rows where there is none.
+    pub(super) fn sizes(&self) -> (u64, u64) {
+        let file = self.file.len_bytes();
+        let rows = size_of_val(self.typed::<f32>(VALUES)) as u64;
+        (file, if self.has_graph() { file - rows } else { rows })
+    }
+
     /// The rows for exact scans.
     pub(super) fn flat(&self) -> FlatIndex<'_> {
         FlatIndex { dim: self.dim, ords: self.ords(), values: self.typed(VALUES) }
