@@ -54,6 +54,16 @@ def options():
     vectors.add_argument("--n-queries", type=int, default=2000)
     vectors.add_argument("--only", help="names of parties, separated by commas")
     vectors.add_argument("--rebuild", action="store_true", help="build again what an earlier run has built")
+
+    hybrid = kinds.add_parser("hybrid", help="words and vectors, end to end")
+    hybrid.add_argument(
+        "--collection", action="append", default=[], metavar="NAME=PATH",
+        help="a BEIR folder, or a .jsonl.gz of pairs {query, positive}; may be repeated",
+    )
+    hybrid.add_argument("--rows", nargs=2, metavar=("PASSAGES.f32", "QUERIES.f32"), help="prepared vectors of the pairs")
+    hybrid.add_argument("--n-queries", type=int, default=1000)
+    hybrid.add_argument("--only", help="kinds of parties, separated by commas")
+    hybrid.add_argument("--rebuild", action="store_true", help="build again what an earlier run has built")
     return parser.parse_args()
 
 

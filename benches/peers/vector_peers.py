@@ -5,6 +5,7 @@ same M and efConstruction where it has them. The binding's cost is part of a
 call, as it is for whoever uses the library from Python; `overhead` measures it.
 """
 
+import importlib
 import os
 import statistics
 import sys
@@ -24,21 +25,30 @@ def read(path, dim, limit=None):
     return np.fromfile(path, dtype="<f4", count=count).reshape(-1, dim)
 
 
-class Hnswlib:
+class Peer:
+    """A library that is imported before anything is measured."""
+
+    library = ""
+    lib = None
+
+    def refine_bytes(self):
+        """Bytes that a search touches only for the rows it scores again."""
+        return 0
+
+
+class Hnswlib(Peer):
     """hnswlib, inner product, f32."""
 
-    def build(self, values, path, threads):
-        import hnswlib
+    library = "hnswlib"
 
-        index = hnswlib.Index(space="ip", dim=values.shape[1])
+    def build(self, values, path, threads):
+        index = self.lib.Index(space="ip", dim=values.shape[1])
         index.init_index(len(values), ef_construction=EF_CONSTRUCTION, M=M, random_seed=100)
         index.add_items(values, num_threads=threads)
         index.save_index(path)
 
     def open(self, path, dim):
-        import hnswlib
-
-        self.index = hnswlib.Index(space="ip", dim=dim)
+        self.index = self.lib.Index(space="ip", dim=dim)
         self.index.load_index(path)
 
     def prepare(self, setting, threads):
@@ -49,22 +59,21 @@ class Hnswlib:
         return self.index.knn_query(queries, k=depth, num_threads=self.threads)[0]
 
 
-class Faiss:
+class Faiss(Peer):
     """A faiss index by its factory string."""
 
+    library = "faiss"
     factory = ""
 
     def build(self, values, path, threads):
-        import faiss
-
-        faiss.omp_set_num_threads(threads)
-        index = faiss.index_factory(
-            values.shape[1], self.spec(*values.shape), faiss.METRIC_INNER_PRODUCT
+        self.lib.omp_set_num_threads(threads)
+        index = self.lib.index_factory(
+            values.shape[1], self.spec(*values.shape), self.lib.METRIC_INNER_PRODUCT
         )
         self.before_add(index)
         index.train(values)
         index.add(values)
-        faiss.write_index(index, path)
+        self.lib.write_index(index, path)
 
     def spec(self, n, dim):
         return self.factory
@@ -73,14 +82,10 @@ class Faiss:
         index.hnsw.efConstruction = EF_CONSTRUCTION
 
     def open(self, path, dim):
-        import faiss
-
-        self.index = faiss.read_index(path)
+        self.index = self.lib.read_index(path)
 
     def prepare(self, setting, threads):
-        import faiss
-
-        faiss.omp_set_num_threads(threads)
+        self.lib.omp_set_num_threads(threads)
         self.index.hnsw.efSearch = setting["ef"]
 
     def search(self, queries, depth):
@@ -102,6 +107,9 @@ class FaissHnswSq(Faiss):
 class FaissIvfPq(Faiss):
     """faiss inverted lists, four-bit product quantisation scanned by SIMD, refined by f32."""
 
+    def refine_bytes(self):
+        return self.index.ntotal * self.index.d * 4
+
     def spec(self, n, dim):
         # Lists by the usual rule, 4 * sqrt(n) rounded to a power of two below.
         lists = 1 << int(np.log2(max(4 * np.sqrt(n), 16)))
@@ -111,22 +119,19 @@ class FaissIvfPq(Faiss):
         pass
 
     def prepare(self, setting, threads):
-        import faiss
-
-        faiss.omp_set_num_threads(threads)
+        self.lib.omp_set_num_threads(threads)
         self.index.k_factor = setting["k_factor"]
-        faiss.extract_index_ivf(faiss.downcast_index(self.index.base_index)).nprobe = setting["nprobe"]
+        self.lib.extract_index_ivf(self.lib.downcast_index(self.index.base_index)).nprobe = setting["nprobe"]
 
 
-class Usearch:
+class Usearch(Peer):
     """usearch; cosine, since its eight-bit codes are scaled for it."""
 
+    library = "usearch.index"
     dtype = ""
 
     def build(self, values, path, threads):
-        from usearch.index import Index
-
-        index = Index(
+        index = self.lib.Index(
             ndim=values.shape[1], metric="cos", dtype=self.dtype,
             connectivity=M, expansion_add=EF_CONSTRUCTION,
         )
@@ -134,9 +139,7 @@ class Usearch:
         index.save(path)
 
     def open(self, path, dim):
-        from usearch.index import Index
-
-        self.index = Index.restore(path)
+        self.index = self.lib.Index.restore(path)
 
     def prepare(self, setting, threads):
         self.index.expansion_search = setting["ef"]
@@ -177,6 +180,7 @@ def overhead(peer, dim):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "tiny")
         small = type(peer)()
+        small.lib = peer.lib
         small.build(rows, path, 1)
         small.open(path, dim)
         small.prepare({"ef": 1, "nprobe": 1, "k_factor": 1}, 1)
@@ -190,10 +194,13 @@ def overhead(peer, dim):
 
 def main():
     peer = PEERS[sys.argv[1]]()
+    peer.lib = importlib.import_module(peer.library)
     state = {}
 
     def answer(command):
         op = command["op"]
+        if op == "ready":
+            return {}
         if op == "build":
             values = read(command["vectors"], command["dim"], command.get("limit"))
             started = time.perf_counter()
@@ -204,10 +211,14 @@ def main():
             peer.open(command["path"], command["dim"])
             state["dim"] = command["dim"]
             seconds = time.perf_counter() - started
-            return {"seconds": seconds, "file_bytes": os.path.getsize(command["path"])}
+            return {"seconds": seconds, "file_bytes": os.path.getsize(command["path"]),
+                    "hot_bytes": os.path.getsize(command["path"]) - peer.refine_bytes()}
         if op == "overhead":
             # Quantisers cannot be trained on 16 rows; they share HNSWFlat's binding.
-            small = FaissHnswFlat() if isinstance(peer, Faiss) else peer
+            small = peer
+            if isinstance(peer, Faiss):
+                small = FaissHnswFlat()
+                small.lib = peer.lib
             return {"micros": overhead(small, state["dim"])}
         if op == "round":
             queries = read(command["queries"], state["dim"], command.get("limit"))

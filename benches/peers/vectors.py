@@ -118,6 +118,7 @@ def build_and_open(name, argv, options, rows):
     if options.rebuild or not cost_path.exists():
         path.unlink(missing_ok=True)
         builder = Party(name, argv)
+        builder.ask(op="ready")
         idle = builder.cpu_seconds()
         built = builder.ask(op="build", vectors=str(rows_path), dim=dim, limit=n, path=str(path), threads=2)
         # Reading the rows is in it, for all alike: some 0.3 s of 180 MB.
@@ -126,11 +127,7 @@ def build_and_open(name, argv, options, rows):
         cost_path.write_text(json.dumps(cost))
     figures = json.loads(cost_path.read_text())
     party = Party(name, argv)
-    warm = {"op": "warm"}  # Imports are over once it has refused a command it does not know.
-    try:
-        party.ask(**warm)
-    except RuntimeError:
-        pass
+    party.ask(op="ready")
     figures["idle_mib"] = party.resident_mib()
     opened = party.ask(op="open", path=str(path), dim=dim)
     figures["open_ms"] = opened["seconds"] * 1e3

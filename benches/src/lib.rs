@@ -5,6 +5,10 @@
 //! of them asserts a time: machines differ, and figures are compared side by
 //! side within one run.
 
+pub mod corpus;
+pub mod party;
+pub mod rows;
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -5,9 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use benches::Failure;
 use benches::party::{Round, serve};
 use benches::rows::read_rows;
-use benches::Failure;
 use engine::{GraphParams, VectorFile, VectorSearch};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 enum Command {
+    /// Says that the process is up.
+    Ready,
     /// Builds a file from rows.
     Build {
         vectors: PathBuf,
@@ -46,6 +48,7 @@ struct Setting {
 fn main() -> Result<(), Failure> {
     let mut open: Option<(VectorFile, usize)> = None;
     serve(|command| match command {
+        Command::Ready => Ok(json!({})),
         Command::Build { vectors, dim, limit, path, threads, m, ef_construction } => {
             let values = read_rows(&vectors, dim, limit)?;
             let defaults = GraphParams::default();
