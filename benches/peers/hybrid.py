@@ -6,10 +6,10 @@ the others work, and as it is by default, grouping near-duplicates.
 """
 
 import gzip
+import itertools
 import json
 import math
 import shutil
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -94,25 +94,39 @@ def beir(name, source, work, release):
     return collection
 
 
-def known_items(name, source, work, release, rows):
+def known_items(name, source, options, release):
     """Pairs of a title and an abstract: the title asks for its own abstract.
 
-    `rows` are prepared vectors of all abstracts and of the first titles.
+    Every n-th title asks. `--rows` names prepared vectors of the abstracts and of
+    these titles; what is missing is encoded.
     """
-    collection = Collection(name, work / name, release)
+    collection = Collection(name, options.work / name, release)
     if not collection.qrels.exists():
-        with gzip.open(source, "rt", encoding="utf-8") as lines:
-            pairs = [json.loads(line) for line in lines]
-        n_queries = json.loads(rows[1].with_suffix(".json").read_text())["rows"] if rows else 2000
-        queries = [pair["query"] for pair in pairs[:n_queries]]
+        opened = gzip.open(source, "rt", encoding="utf-8") if source.suffix == ".gz" else source.open(encoding="utf-8")
+        with opened as lines:
+            pairs = [json.loads(line) for line in itertools.islice(lines, options.limit)]
+        asking = range(options.query_step - 1, len(pairs), options.query_step)[:2000]
         collection.write(
-            (("", pair["positive"]) for pair in pairs), queries, [{at: 1} for at in range(len(queries))]
+            (("", pair["positive"]) for pair in pairs), [pairs[at]["query"] for at in asking], [{at: 1} for at in asking]
         )
-        for given, out in zip(rows or (), (collection.passage_rows, collection.query_rows)):
-            shutil.copyfile(given, out)
-            shutil.copyfile(given.with_suffix(".json"), out.with_suffix(".json"))
+        if options.rows:
+            for given, out, n in zip(
+                map(Path, options.rows), (collection.passage_rows, collection.query_rows), (len(pairs), len(asking))
+            ):
+                copy_rows(given, out, n)
     collection.encode()
     return collection
+
+
+def copy_rows(given, out, n):
+    """The first rows of a prepared file."""
+    about = json.loads(given.with_suffix(".json").read_text())
+    with given.open("rb") as source:
+        rows = source.read(n * about["dim"] * 4)
+    if len(rows) != n * about["dim"] * 4:
+        raise SystemExit(f"{given} has fewer than {n} rows; see --limit")
+    out.write_bytes(rows)
+    out.with_suffix(".json").write_text(json.dumps(about | {"rows": n}))
 
 
 def prepare(options, release):
@@ -123,8 +137,7 @@ def prepare(options, release):
         if source.is_dir():
             yield beir(name, source, options.work, release)
         else:
-            rows = [Path(path) for path in options.rows] if options.rows else None
-            yield known_items(name, source, options.work, release, rows)
+            yield known_items(name, source, options, release)
 
 
 def command(kind, release):

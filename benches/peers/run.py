@@ -3,8 +3,8 @@
 
     benches/peers/run.py vectors [--vectors ROWS.f32 --queries QUERIES.f32]
     benches/peers/run.py hybrid  --collection scifact=DIR --collection arxiv=...
-    benches/peers/run.py http
-    benches/peers/run.py growth
+    benches/peers/run.py http    --collection scifact=DIR
+    benches/peers/run.py growth  --collection arxiv=PAIRS.jsonl.gz [--sizes N ...]
 
 Makes a virtual environment under the build folder, installs requirements.txt,
 builds our side in release mode, and runs. Figures go to standard output as
@@ -55,15 +55,31 @@ def options():
     vectors.add_argument("--only", help="names of parties, separated by commas")
     vectors.add_argument("--rebuild", action="store_true", help="build again what an earlier run has built")
 
-    hybrid = kinds.add_parser("hybrid", help="words and vectors, end to end")
-    hybrid.add_argument(
-        "--collection", action="append", default=[], metavar="NAME=PATH",
-        help="a BEIR folder, or a .jsonl.gz of pairs {query, positive}; may be repeated",
-    )
-    hybrid.add_argument("--rows", nargs=2, metavar=("PASSAGES.f32", "QUERIES.f32"), help="prepared vectors of the pairs")
-    hybrid.add_argument("--n-queries", type=int, default=1000)
-    hybrid.add_argument("--only", help="kinds of parties, separated by commas")
-    hybrid.add_argument("--rebuild", action="store_true", help="build again what an earlier run has built")
+    for kind, what in (
+        ("hybrid", "words and vectors, end to end"),
+        ("http", "ours through HTTP"),
+        ("growth", "ours at several sizes"),
+    ):
+        hybrid = kinds.add_parser(kind, help=what)
+        hybrid.add_argument(
+            "--collection", action="append", default=[], metavar="NAME=PATH",
+            help="a BEIR folder, or a .jsonl or .jsonl.gz of pairs {query, positive}; may be repeated",
+        )
+        hybrid.add_argument(
+            "--rows", nargs=2, metavar=("PASSAGES.f32", "QUERIES.f32"), help="prepared vectors of the pairs"
+        )
+        hybrid.add_argument(
+            "--query-step", type=int, default=57, metavar="N", help="every N-th pair's query is asked"
+        )
+        hybrid.add_argument("--limit", type=int, help="take the first pairs only")
+        hybrid.add_argument("--n-queries", type=int, default=1000)
+        hybrid.add_argument("--only", help="kinds of parties, separated by commas")
+        hybrid.add_argument("--rebuild", action="store_true", help="build again what an earlier run has built")
+        if kind == "growth":
+            hybrid.add_argument(
+                "--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="numbers of passages"
+            )
+            hybrid.add_argument("--keep", action="store_true", help="keep indexes and made-up passages")
     return parser.parse_args()
 
 
@@ -71,7 +87,7 @@ def main():
     enter_environment()
     chosen = options()
     chosen.work.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "benches", "--bins"], check=True, cwd=ROOT)
+    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "benches", "-p", "trovato", "--bins"], check=True, cwd=ROOT)
 
     import parties
 

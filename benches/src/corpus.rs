@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::time::Instant;
 
 use engine::{
     Chunk, Document, DocumentId, Embeddings, EncoderIdentity, Index, Manifest, Signature, Span,
     WriterOptions,
 };
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 
@@ -75,22 +76,33 @@ pub fn identity_of(rows: &Path) -> Result<EncoderIdentity, Failure> {
     })
 }
 
+/// What indexing took.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct IndexTimes {
+    /// Reading, analysing, writing and committing, in seconds.
+    pub write_seconds: f64,
+    /// Making one segment of all, with its graph, in seconds.
+    pub merge_seconds: f64,
+}
+
 /// Indexes passages with their vectors, in their order, and merges.
 ///
 /// # Arguments
+/// * `manifest` - names the encoder and says which segments get a graph.
 /// * `passages` - drawn one at a time, so that a corpus may be larger than memory.
-/// * `values` - a row of `identity.dim` components for each, of L2 norm 1.
+/// * `rows` - one of the encoder's dimension for each, of L2 norm 1.
 ///
 /// # Errors
 /// Those of the index; when there are fewer rows than passages.
 pub fn index_passages(
     dir: &Path,
-    identity: EncoderIdentity,
+    manifest: Manifest,
     passages: impl Iterator<Item = Result<Passage, Failure>>,
     rows: impl Iterator<Item = Result<Vec<f32>, Failure>>,
-) -> Result<Index, Failure> {
-    let dim = identity.dim;
-    let index = Index::create(dir, Manifest::new(identity, "whole"), None)?;
+) -> Result<(Index, IndexTimes), Failure> {
+    let started = Instant::now();
+    let dim = manifest.encoder.dim;
+    let index = Index::create(dir, manifest, None)?;
     let mut writer = index.writer(WriterOptions::default())?;
     let mut rows = rows;
     for (number, passage) in passages.enumerate() {
@@ -108,10 +120,12 @@ pub fn index_passages(
         writer.upsert(&document, signature, &[chunk], &Embeddings::new(row, dim)?)?;
     }
     writer.commit()?;
+    let write_seconds = started.elapsed().as_secs_f64();
     writer.merge()?;
+    let merge_seconds = started.elapsed().as_secs_f64() - write_seconds;
     drop(writer);
     index.refresh()?;
-    Ok(index)
+    Ok((index, IndexTimes { write_seconds, merge_seconds }))
 }
 
 #[cfg(test)]
@@ -130,8 +144,9 @@ mod tests {
         let path = dir.path().join("index");
         let about = dir.path().join("rows.json");
         std::fs::write(&about, r#"{"rows": 3, "dim": 2}"#).unwrap();
-        let identity = || identity_of(&dir.path().join("rows.f32")).unwrap();
-        let index = index_passages(&path, identity(), passages, rows).unwrap();
+        let manifest =
+            || Manifest::new(identity_of(&about.with_extension("f32")).unwrap(), "whole");
+        let (index, _) = index_passages(&path, manifest(), passages, rows).unwrap();
         let first = |request: SearchRequest| {
             index.searcher().search(&request).unwrap().hits[0].document.to_string()
         };
@@ -145,7 +160,7 @@ mod tests {
         assert_eq!(first(dense), "2");
         let short = [Ok(Passage { title: String::new(), text: "a".to_owned() })].into_iter();
         let other = dir.path().join("other");
-        let error = index_passages(&other, identity(), short, std::iter::empty());
+        let error = index_passages(&other, manifest(), short, std::iter::empty());
         assert!(error.unwrap_err().to_string().contains("no vector"));
     }
 }

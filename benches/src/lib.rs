@@ -6,8 +6,10 @@
 //! side within one run.
 
 pub mod corpus;
+pub mod http;
 pub mod party;
 pub mod rows;
+pub mod synthetic;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -10,7 +10,10 @@ use benches::Failure;
 use benches::corpus::{QueryText, identity_of, index_passages, lines};
 use benches::party::{Round, serve};
 use benches::rows::{Rows, read_rows};
-use engine::{Index, NearDuplicates, OpenOptions, SearchRequest, Searcher, StageTimings, Strategy};
+use engine::{
+    Index, Manifest, NearDuplicates, OpenOptions, SearchRequest, Searcher, StageTimings, Strategy,
+    VectorSearch,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -39,6 +42,8 @@ enum Command {
 struct Setting {
     legs: Legs,
     near_duplicates: Twins,
+    #[serde(default)]
+    vectors: Vectors,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -56,18 +61,29 @@ enum Twins {
     List,
 }
 
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Vectors {
+    #[default]
+    Auto,
+    /// The oracle, for recall.
+    Exact,
+}
+
 fn main() -> Result<(), Failure> {
     let mut open: Option<Index> = None;
     serve(|command| match command {
         Command::Ready => Ok(json!({})),
         Command::Build { corpus, vectors, limit, path } => {
-            let identity = identity_of(&vectors)?;
+            let manifest = Manifest::new(identity_of(&vectors)?, "whole");
             let passages = lines(&corpus)?.take(limit.unwrap_or(usize::MAX));
-            let rows = Rows::open(&vectors, identity.dim)?;
-            let started = Instant::now();
-            let index = index_passages(&path, identity, passages, rows)?;
-            let seconds = started.elapsed().as_secs_f64();
-            Ok(json!({ "seconds": seconds, "bytes": index.info()?.bytes }))
+            let rows = Rows::open(&vectors, manifest.encoder.dim)?;
+            let (index, times) = index_passages(&path, manifest, passages, rows)?;
+            Ok(json!({
+                "seconds": times.write_seconds + times.merge_seconds,
+                "merge_seconds": times.merge_seconds,
+                "bytes": index.info()?.bytes,
+            }))
         }
         Command::Open { path } => {
             let started = Instant::now();
@@ -107,9 +123,14 @@ fn request(
         Twins::Group => NearDuplicates::Group,
         Twins::List => NearDuplicates::List,
     };
+    let vectors = match setting.vectors {
+        Vectors::Auto => VectorSearch::Auto,
+        Vectors::Exact => VectorSearch::Exact,
+    };
     SearchRequest {
         strategy,
         vector,
+        vectors,
         top,
         depth: Some(depth),
         near_duplicates,
