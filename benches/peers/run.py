@@ -92,7 +92,8 @@ def main():
     import parties
 
     print(parties.machine())
-    module = __import__(chosen.kind)
+    # `http` is a module of the standard library.
+    module = __import__({"http": "over_http"}.get(chosen.kind, chosen.kind))
     figures = module.run(chosen, TARGET / "release")
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     results = chosen.work / f"results-{chosen.kind}-{now}.json"
