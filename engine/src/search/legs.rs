@@ -107,7 +107,8 @@ impl Searcher {
         let mut clock = Lap::new();
         // Deleted chunks are unknown to the lexical side; only a filter needs
         // the set, and searching without one is faster.
-        let filter = (*allowed != self.generation.alive).then_some(allowed);
+        let alive = &self.generation.alive;
+        let filter = (!std::ptr::eq(allowed, alive) && allowed != alive).then_some(allowed);
         let list = self.generation.lexical.search(query, plan.depth, filter)?;
         Ok((list, clock.lap()))
     }
