@@ -44,6 +44,7 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=TARGET / "peers", help="where indexes and results go")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--no-build", action="store_true", help="take the binaries that are there")
     kinds = parser.add_subparsers(dest="kind", required=True)
 
     vectors = kinds.add_parser("vectors", help="vector search alone")
@@ -87,7 +88,9 @@ def main():
     enter_environment()
     chosen = options()
     chosen.work.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "benches", "-p", "trovato", "--bins"], check=True, cwd=ROOT)
+    if not chosen.no_build:
+        build = ["cargo", "build", "--release", "--quiet", "-p", "benches", "-p", "trovato", "--bins"]
+        subprocess.run(build, check=True, cwd=ROOT)
 
     import parties
 
