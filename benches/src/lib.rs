@@ -5,6 +5,12 @@
 //! of them asserts a time: machines differ, and figures are compared side by
 //! side within one run.
 
+pub mod corpus;
+pub mod http;
+pub mod party;
+pub mod rows;
+pub mod synthetic;
+
 use std::path::Path;
 use std::sync::Arc;
 

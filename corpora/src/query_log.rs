@@ -43,6 +43,9 @@ pub struct LoggedSearch {
 pub struct LoggedRequest {
     /// The words, after redaction.
     pub query: String,
+    /// Whether the client gave the query's vector, which is not logged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_vector: bool,
     /// `lexical`, `dense` or `hybrid`.
     pub strategy: String,
     /// How the legs were fused: `dbsf:0.5`. Absent for a single leg.
@@ -155,6 +158,7 @@ mod tests {
             collection: "notes".to_owned(),
             generation: 3,
             request: LoggedRequest {
+                own_vector: false,
                 query: query.to_owned(),
                 strategy: "hybrid".to_owned(),
                 fusion: Some("dbsf:0.5".to_owned()),

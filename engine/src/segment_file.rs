@@ -226,6 +226,11 @@ impl SegmentFile {
             .map_err(|_| self.damaged(&format!("section {id} is not a whole number of values")))
     }
 
+    /// Bytes of the file.
+    pub(crate) fn len_bytes(&self) -> u64 {
+        self.map.len() as u64
+    }
+
     /// An error about this file.
     pub(crate) fn damaged(&self, what: &str) -> SegmentError {
         SegmentError::damaged(&self.path, what)

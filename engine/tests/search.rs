@@ -6,8 +6,8 @@ mod support;
 use engine::filter::Filter;
 use engine::{
     Chunk, Detail, Document, DocumentId, FieldValue, Fusion, Index, IndexWriter, NearDuplicates,
-    OpenOptions, SearchOutcome, SearchRequest, Span, Strategy, TextRole, Verify, WhyNot,
-    WriterOptions,
+    OpenOptions, SearchError, SearchOutcome, SearchRequest, Span, Strategy, TextRole, Verify,
+    WhyNot, WriterOptions,
 };
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -418,4 +418,31 @@ fn a_merge_keeps_parents() {
     let stored = index.searcher().document(&page.id).unwrap().unwrap();
     let parents: Vec<_> = stored.chunks.iter().map(|chunk| chunk.parent).collect();
     assert_eq!(parents, chunks.iter().map(|chunk| chunk.parent).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_given_vector_needs_no_encoder_and_must_fit() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    let text = "closure over a mutex";
+    let rows = index.encoder().unwrap().encode(&[text], TextRole::Query).unwrap();
+    let vector = rows.values().to_vec();
+    let bare = Index::open(dir.path(), OpenOptions::default()).unwrap();
+    for strategy in [Strategy::Dense, Strategy::DEFAULT] {
+        let request = SearchRequest { strategy, ..SearchRequest::new(text) };
+        let given = SearchRequest { vector: Some(vector.clone()), ..request.clone() };
+        assert_eq!(search(&index, &request).hits, search(&bare, &given).hits);
+        let refused = bare.searcher().search(&request).unwrap_err();
+        assert!(matches!(refused, SearchError::NoEncoder), "{refused}");
+        let short = SearchRequest { vector: Some(vec![1.0]), ..request };
+        let refused = bare.searcher().search(&short).unwrap_err();
+        assert!(matches!(refused, SearchError::QueryVector(_)), "{refused}");
+    }
+    let unused = SearchRequest {
+        strategy: Strategy::Lexical,
+        vector: Some(vector),
+        ..SearchRequest::new(text)
+    };
+    let refused = index.searcher().search(&unused).unwrap_err();
+    assert!(matches!(refused, SearchError::UnusedVector), "{refused}");
 }

@@ -56,6 +56,7 @@ fn logged(searcher: &Searcher, query: &str, strategy: &str) -> LoggedSearch {
         collection: "n".to_owned(),
         generation: outcome.generation,
         request: LoggedRequest {
+            own_vector: false,
             query: query.to_owned(),
             strategy: strategy.to_owned(),
             fusion: None,
@@ -91,7 +92,9 @@ fn the_same_configuration_agrees_with_itself() {
         logged(&searcher, "owls at night", "lexical"),
         logged(&searcher, "mail [email]", "lexical"),
         logged(&searcher, "sea", "dense"),
+        logged(&searcher, "moon", "dense"),
     ];
+    searches[5].request.own_vector = true;
     searches[3].redactions = BTreeMap::from([(RedactionRule::Email, 1)]);
     searches[4].degraded = vec!["dense".to_owned()];
     let mut told = Vec::new();
@@ -99,8 +102,8 @@ fn the_same_configuration_agrees_with_itself() {
         replay(&searches, &searcher, &options(None), &mut |done, total| told.push((done, total)))
             .unwrap();
     assert_eq!(told, [(1, 2), (2, 2)]);
-    assert_eq!((outcome.n_searches, outcome.n_repeated), (5, 1));
-    assert_eq!((outcome.n_redacted, outcome.n_degraded), (1, 1));
+    assert_eq!((outcome.n_searches, outcome.n_repeated), (6, 1));
+    assert_eq!((outcome.n_redacted, outcome.n_own_vector, outcome.n_degraded), (1, 1, 1));
     // The last answer to a repeated request counts, in its place.
     let asked: Vec<_> = outcome.queries.iter().map(|q| q.request.query.as_str()).collect();
     assert_eq!(asked, ["snow", "owls at night"]);

@@ -108,6 +108,16 @@ impl ApiError {
                 min: min as u64,
                 max: max as u64,
             },
+            SearchError::QueryVector(error) => Self::InvalidParameter {
+                parameter: "vector".to_owned(),
+                reason: error.to_string(),
+                value: None,
+            },
+            SearchError::UnusedVector => Self::InvalidParameter {
+                parameter: "vector".to_owned(),
+                reason: error.to_string(),
+                value: None,
+            },
             SearchError::NoEncoder => Self::InvalidParameter {
                 parameter: "strategy".to_owned(),
                 reason: error.to_string(),

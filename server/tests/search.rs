@@ -2,8 +2,9 @@
 
 mod support;
 
+use engine::TextRole;
 use serde_json::{Value, json};
-use support::{Fixture, TEXTS, join_pieces, send};
+use support::{Fixture, TEXTS, hash_encoder, join_pieces, send};
 
 #[tokio::test]
 async fn a_hit_carries_everything_the_page_shows() {
@@ -209,6 +210,62 @@ async fn refusals_say_the_value_and_the_limit() {
     let error = fixture.search(r#"{"query":"a","collection":"other"}"#).await;
     let error = error.error(404, "unknown_collection");
     assert_eq!((&error["parameter"], &error["value"]), (&json!("collection"), &json!("other")));
+}
+
+#[tokio::test]
+async fn a_given_vector_stands_for_the_encoded_query() {
+    let fixture = Fixture::new();
+    let encode = |text: &str| {
+        let rows = hash_encoder().encode(&[text], TextRole::Query).unwrap();
+        rows.values().to_vec()
+    };
+    for strategy in ["dense", "hybrid"] {
+        let body = json!({"query": "borrows a value", "strategy": strategy});
+        let mut encoded = fixture.search(&body.to_string()).await.ok();
+        let mut body = body;
+        body["vector"] = json!(encode("borrows a value"));
+        let mut given = fixture.search(&body.to_string()).await.ok();
+        for outcome in [&mut encoded, &mut given] {
+            outcome.as_object_mut().unwrap().remove("timings_ms");
+        }
+        assert_eq!(encoded, given, "{strategy}");
+    }
+    // It is the vector that counts: another one finds another passage first.
+    let body = json!({"query": "a", "strategy": "dense", "vector": encode(TEXTS[4].2)});
+    let outcome = fixture.search(&body.to_string()).await.ok();
+    assert_eq!(outcome["hits"][0]["document"], TEXTS[4].0);
+}
+
+#[tokio::test]
+async fn a_vector_that_means_nothing_is_refused() {
+    let fixture = Fixture::new();
+    let mut unit = vec![0.0_f32; 128];
+    unit[0] = 1.0;
+    let with = |at: usize, value: Value| {
+        let mut vector = json!(unit);
+        vector[at] = value;
+        vector
+    };
+    for (vector, says) in [
+        (json!([]), "0 components, the index holds 128"),
+        (json!([1.0]), "1 components, the index holds 128"),
+        (with(1, json!(1e39)), "component 1 is inf"),
+        (with(0, json!(0.5)), "length 0.5, expected 1"),
+        (with(0, json!(0)), "length 0, expected 1"),
+        (with(0, Value::Null), "null"),
+        (with(0, json!("NaN")), "string"),
+        (json!({"x": 1}), "map"),
+    ] {
+        for strategy in ["dense", "hybrid"] {
+            let body = json!({"query": "a", "strategy": strategy, "vector": vector}).to_string();
+            let error = fixture.search(&body).await.error(400, "invalid_parameter");
+            assert!(error["parameter"].as_str().unwrap().starts_with("vector"), "{error}");
+            assert!(error["message"].as_str().unwrap().contains(says), "{says}: {error}");
+        }
+    }
+    let body = json!({"query": "a", "strategy": "lexical", "vector": unit}).to_string();
+    let error = fixture.search(&body).await.error(400, "invalid_parameter");
+    assert!(error["message"].as_str().unwrap().contains("lexical search reads no vector"));
 }
 
 #[tokio::test]

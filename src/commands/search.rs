@@ -106,7 +106,7 @@ fn parse_id(text: &str) -> Result<DocumentId, String> {
 pub(crate) fn run(args: SearchArgs) -> anyhow::Result<()> {
     let strategy = args.strategy.resolve()?;
     // A lexical search needs no model, and should not wait for one.
-    let encoder = if strategy.needs_encoder() {
+    let encoder = if strategy.reads_vectors() {
         Some(encoder::for_index(&args.index, &FetchBar::default())?.encoder)
     } else {
         None

@@ -16,12 +16,14 @@ mod plan;
 mod quantize;
 mod ranks;
 mod segment;
+mod standalone;
 mod storage;
 mod walk;
 
 use std::sync::Arc;
 
 pub(crate) use segment::{VectorSegment, write_segment};
+pub use standalone::{VectorFile, VectorFileSize};
 pub(crate) use storage::EncodedRows;
 pub use storage::{VectorLayout, VectorStorage};
 
@@ -141,6 +143,14 @@ pub enum DenseError {
         dim: usize,
         /// The most there may be.
         max: usize,
+    },
+    /// The number of values is no whole number of rows.
+    #[error("{values} values are not whole rows of {dim} components")]
+    Shape {
+        /// Values given.
+        values: usize,
+        /// Components of a row.
+        dim: usize,
     },
     /// A layout that keeps more components than vectors have, or none.
     #[error("{dim} components are to be kept of vectors of {encoder_dim}; 1 to {encoder_dim} can")]
@@ -298,6 +308,14 @@ impl VectorIndex {
         let mut list = RankedList::from_distinct(found.collect());
         list.truncate(depth);
         Ok(list)
+    }
+
+    /// Whether a search for `query` could be answered.
+    ///
+    /// # Errors
+    /// As [`VectorIndex::search`].
+    pub(crate) fn check_query(&self, query: &[f32]) -> Result<(), DenseError> {
+        Query::new(query, self.dims).map(drop)
     }
 
     /// The cosine of `query` and a chunk; nothing when the index lacks the chunk

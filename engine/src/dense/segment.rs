@@ -248,6 +248,14 @@ impl VectorSegment {
         self.graph_head.is_some()
     }
 
+    /// Bytes of the file, and of what a search reads all over: where there is a
+    /// graph everything but the rows that codes stand for, else the rows.
+    pub(super) fn sizes(&self) -> (u64, u64) {
+        let file = self.file.len_bytes();
+        let rows = self.file.section(VALUES).map_or(0, |rows| rows.len() as u64);
+        (file, if self.has_graph() { file - rows } else { file })
+    }
+
     /// The rows as they are stored.
     pub(super) fn rows(&self) -> Rows<'_> {
         match self.storage {

@@ -1,6 +1,6 @@
 //! Where a text says what a query asks for.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::identifiers::for_each_identifier;
 use super::normal_form::surface;
@@ -9,29 +9,86 @@ use super::words::{WordKind, for_each_word};
 use crate::document::Span;
 
 impl LexicalQuery {
+    /// Finds matches in the texts of one result.
+    pub(crate) fn highlighter(&self) -> Highlighter<'_> {
+        let wanted = Wanted::new(self);
+        let needs_words = !wanted.phrases.is_empty()
+            || !wanted.prefixes.is_empty()
+            || !wanted.gram_prefixes.is_empty()
+            || self.options().typos == Typos::OneEdit;
+        Highlighter { query: self, wanted, needs_words, known: HashMap::new() }
+    }
+}
+
+/// Where the texts of a result say what a query asks for.
+///
+/// Passages on one topic share their words, so what is found out about a word is
+/// kept from text to text.
+pub(crate) struct Highlighter<'q> {
+    query: &'q LexicalQuery,
+    wanted: Wanted<'q>,
+    /// Whether anything but single words counts.
+    needs_words: bool,
+    /// Whether a word as it is written has a wanted stem.
+    known: HashMap<String, bool>,
+}
+
+impl Highlighter<'_> {
     /// The parts of `text` that match, ascending and disjoint; spans are bytes
     /// of `text`.
     ///
     /// Words light up by their stem, phrases only where they stand together,
     /// corrected words only in a text without the word as it was typed. What the
     /// query excludes does not light up.
-    pub(crate) fn highlights(&self, text: &str) -> Vec<Span> {
-        let wanted = Wanted::new(self);
+    pub(crate) fn highlights(&mut self, text: &str) -> Vec<Span> {
         let mut spans = Vec::new();
+        if self.needs_words {
+            self.add_words_and_phrases(text, &mut spans);
+        } else {
+            self.add_single_words(text, &mut spans);
+        }
+        for_each_identifier(text, &mut |identifier| {
+            if self.wanted.identifiers.contains(identifier.form) {
+                spans.push(Span::new(identifier.start, identifier.end));
+            }
+        });
+        merged(spans)
+    }
+
+    fn add_single_words(&mut self, text: &str, spans: &mut Vec<Span>) {
+        let Self { query, wanted, known, .. } = self;
+        for_each_word(text, query.normalizer.language().elides(), &mut |word| {
+            if !wanted.may_match(word.text) {
+                return;
+            }
+            let is_wanted = known.get(word.text).copied().unwrap_or_else(|| {
+                let stem = query.normalizer.stem(word.text);
+                let is_wanted = wanted.stems.contains(stem.as_str());
+                known.insert(word.text.to_owned(), is_wanted);
+                is_wanted
+            });
+            if is_wanted {
+                spans.push(Span::new(word.start, word.start + word.text.len()));
+            }
+        });
+    }
+
+    fn add_words_and_phrases(&self, text: &str, spans: &mut Vec<Span>) {
+        let Self { query, wanted, .. } = self;
         // (stem, position, span) of every word, for phrases and corrections.
         let mut words: Vec<(String, usize, Span)> = Vec::new();
         let mut found: HashSet<String> = HashSet::new();
-        for_each_word(text, self.normalizer.language().elides(), &mut |word| {
+        for_each_word(text, query.normalizer.language().elides(), &mut |word| {
             if !wanted.may_match(word.text) {
                 return;
             }
             let span = Span::new(word.start, word.start + word.text.len());
-            let stem = self.normalizer.stem(word.text);
+            let stem = query.normalizer.stem(word.text);
             let is_gram = word.kind == WordKind::Gram;
             if wanted.stems.contains(stem.as_str()) {
                 spans.push(span);
                 found.insert(stem.clone());
-            } else if wanted.needs_surfaces {
+            } else if !wanted.prefixes.is_empty() {
                 let surface = surface(word.text);
                 if !is_gram && wanted.prefixes.iter().any(|prefix| surface.starts_with(prefix)) {
                     spans.push(span);
@@ -43,39 +100,28 @@ impl LexicalQuery {
             }
             words.push((stem, word.position, span));
         });
-        for_each_identifier(text, &mut |identifier| {
-            if wanted.identifiers.contains(identifier.form) {
-                spans.push(Span::new(identifier.start, identifier.end));
-            }
-        });
         for phrase in &wanted.phrases {
             spans.extend(phrase_spans(&words, phrase));
         }
-        if self.options().typos == Typos::OneEdit {
-            self.add_corrections(text, &wanted, &found, &mut spans);
+        if query.options().typos == Typos::OneEdit {
+            self.add_corrections(text, &found, spans);
         }
-        merged(spans)
     }
 
-    fn add_corrections(
-        &self,
-        text: &str,
-        wanted: &Wanted<'_>,
-        found: &HashSet<String>,
-        spans: &mut Vec<Span>,
-    ) {
-        let missing: Vec<&str> = wanted
+    fn add_corrections(&self, text: &str, found: &HashSet<String>, spans: &mut Vec<Span>) {
+        let missing: Vec<&str> = self
+            .wanted
             .words
             .iter()
             .filter(|(stem, surface)| {
-                !found.contains(*stem) && surface.chars().count() >= Self::MIN_TYPO_CHARS
+                !found.contains(*stem) && surface.chars().count() >= LexicalQuery::MIN_TYPO_CHARS
             })
             .map(|(_, surface)| *surface)
             .collect();
         if missing.is_empty() {
             return;
         }
-        for_each_word(text, self.normalizer.language().elides(), &mut |word| {
+        for_each_word(text, self.query.normalizer.language().elides(), &mut |word| {
             let surface = surface(word.text);
             if word.kind != WordKind::Gram
                 && missing.iter().any(|typed| is_one_edit(typed, &surface))
@@ -95,7 +141,6 @@ struct Wanted<'q> {
     prefixes: Vec<&'q str>,
     gram_prefixes: Vec<&'q str>,
     phrases: Vec<&'q [PhraseWord]>,
-    needs_surfaces: bool,
     /// ASCII letters and digits that something wanted begins with.
     initials: u128,
 }
@@ -121,7 +166,6 @@ impl<'q> Wanted<'q> {
                 Matcher::GramPrefix(prefix) => wanted.gram_prefixes.push(prefix),
             }
         }
-        wanted.needs_surfaces = !wanted.prefixes.is_empty();
         let phrases = wanted.phrases.iter().flat_map(|words| words.iter());
         let forms = wanted.stems.iter().chain(&wanted.prefixes).copied();
         wanted.initials = forms
@@ -213,7 +257,9 @@ mod tests {
 
     fn check_with(typos: Typos, query: &str, text: &str, expected: &[&str]) {
         let query = LexicalQuery::parse(query, QueryOptions { typos }, Language::English);
-        let spans = query.highlights(text);
+        let mut highlighter = query.highlighter();
+        let spans = highlighter.highlights(text);
+        assert_eq!(highlighter.highlights(text), spans, "a known word is the same word");
         let found: Vec<_> = spans.iter().map(|span| span.slice(text).unwrap()).collect();
         assert_eq!(found, expected, "{query:?}");
     }

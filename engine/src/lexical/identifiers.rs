@@ -41,7 +41,11 @@ pub(super) fn for_each_identifier(text: &str, sink: &mut impl FnMut(Identifier<'
     let mut start = None;
     for (at, c) in text.char_indices() {
         // Dashes and quotes of typography separate as blanks do.
-        let ends = c.is_whitespace() || is_unspaced(c) || !(c.is_ascii() || c.is_alphanumeric());
+        let ends = if c.is_ascii() {
+            c.is_whitespace()
+        } else {
+            c.is_whitespace() || is_unspaced(c) || !c.is_alphanumeric()
+        };
         match (start, ends) {
             (None, false) => start = Some(at),
             (Some(from), true) => {

@@ -55,6 +55,7 @@ use crate::segment_file::Verify;
 pub use self::analyzer::stems;
 pub use self::bm25::{Bm25, FieldWeight, FieldWeights};
 pub use self::error::LexicalError;
+pub(crate) use self::highlight::Highlighter;
 pub use self::language::{Language, UnknownLanguage};
 pub use self::query::Typos;
 pub(crate) use self::query::{LexicalQuery, QueryOptions};

@@ -220,6 +220,10 @@ impl LexicalSnapshot {
         query: &LexicalQuery,
         capacity: u32,
     ) -> Result<Option<OrdSet>, LexicalError> {
+        // Most queries: nothing of them need be looked up to know.
+        if query.required.is_empty() && query.excluded.is_empty() {
+            return Ok(None);
+        }
         guarded(&self.dir, || ResolvedQuery::new(self, query)?.meeting_conditions(capacity))
     }
 

@@ -36,6 +36,14 @@ pub enum SearchError {
     /// open it with one.
     #[error("the index was opened without an encoder; only lexical searches can be answered")]
     NoEncoder,
+    /// The request's own vector is none of the index's encoder, or is not a unit
+    /// vector.
+    #[error("the request's vector cannot be searched for: {0}")]
+    QueryVector(#[source] DenseError),
+    /// The request has a vector that nothing would read. Leave it out, or ask
+    /// for another strategy.
+    #[error("a lexical search reads no vector; leave it out, or ask for dense or hybrid")]
+    UnusedVector,
     /// The filter does not fit the fields.
     #[error(transparent)]
     Filter(#[from] FilterError),

@@ -9,12 +9,12 @@ use super::error::SearchError;
 use super::explain::Explanation;
 use super::hit::Hit;
 use super::legs::Legs;
-use super::near_duplicates::{Shingles, THRESHOLD};
+use super::near_duplicates::Shingles;
 use super::plan::SearchPlan;
 use super::request::{Detail, NearDuplicates, SearchRequest};
 use crate::document::{ChunkOrd, DocumentId, FieldValue, Span};
 use crate::error::SegmentError;
-use crate::lexical::LexicalQuery;
+use crate::lexical::{Highlighter, LexicalQuery};
 use crate::ranked_list::{RankedList, ScoredChunk};
 use crate::store::{DocumentRecord, Unit};
 
@@ -93,7 +93,7 @@ impl Searcher {
             };
             if near_duplicates == NearDuplicates::Group {
                 let own = Shingles::of(&candidate.text);
-                let twin = shingles.iter().position(|other| own.jaccard(other) >= THRESHOLD);
+                let twin = shingles.iter().position(|other| own.is_near(other));
                 if let Some(at) = twin {
                     selection.selected[at].similar.push((candidate.document, entry.ord));
                     continue;
@@ -114,6 +114,7 @@ impl Searcher {
         legs: &Legs,
         selection: Selection,
     ) -> Result<Vec<Hit>, SearchError> {
+        let mut highlighter = query.highlighter();
         selection
             .selected
             .into_iter()
@@ -122,17 +123,22 @@ impl Searcher {
                     Detail::Plain => None,
                     Detail::Explained => Some(self.explain(plan, query, legs, hit.entry)?),
                 };
-                Ok(self.hit(hit, query, explanation))
+                Ok(self.hit(hit, &mut highlighter, explanation))
             })
             .collect()
     }
 
-    fn hit(&self, hit: Selected, query: &LexicalQuery, explanation: Option<Explanation>) -> Hit {
+    fn hit(
+        &self,
+        hit: Selected,
+        highlighter: &mut Highlighter<'_>,
+        explanation: Option<Explanation>,
+    ) -> Hit {
         let shift = |span: Span| {
             Span::new((hit.span.start + span.start) as usize, (hit.span.start + span.end) as usize)
         };
         Hit {
-            highlights: query.highlights(&hit.text).into_iter().map(shift).collect(),
+            highlights: highlighter.highlights(&hit.text).into_iter().map(shift).collect(),
             duplicates: self.generation.texts.duplicates_of(&hit.document).to_vec(),
             document: hit.document,
             chunk: hit.entry.ord,

@@ -8,9 +8,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::error::SearchError;
 use super::hit::{Degradation, Stage};
 use super::plan::{Schedule, SearchPlan};
-use super::request::Strategy;
+use super::request::{SearchRequest, Strategy};
 use super::{Lap, Searcher};
-use crate::dense::VectorSearch;
 use crate::encoder::{EncodeError, TextRole};
 use crate::lexical::LexicalQuery;
 use crate::ord_set::OrdSet;
@@ -65,13 +64,13 @@ impl Searcher {
     pub(super) fn run_legs(
         &self,
         plan: &SearchPlan,
-        vectors: VectorSearch,
+        request: &SearchRequest,
         query: &LexicalQuery,
         allowed: &OrdSet,
         started: Instant,
     ) -> Result<Legs, SearchError> {
         let lexical = || self.lexical_leg(plan, query, allowed);
-        let dense = || self.dense_leg(plan, vectors, query, allowed, started);
+        let dense = || self.dense_leg(plan, request, query, allowed, started);
         let (lexical, dense) = match (plan.strategy, plan.schedule, SEARCH_POOL.as_ref()) {
             (Strategy::Lexical, ..) => (Some(lexical()?), None),
             (Strategy::Dense, ..) => (None, Some(dense()?)),
@@ -108,7 +107,8 @@ impl Searcher {
         let mut clock = Lap::new();
         // Deleted chunks are unknown to the lexical side; only a filter needs
         // the set, and searching without one is faster.
-        let filter = (*allowed != self.generation.alive).then_some(allowed);
+        let alive = &self.generation.alive;
+        let filter = (!std::ptr::eq(allowed, alive) && allowed != alive).then_some(allowed);
         let list = self.generation.lexical.search(query, plan.depth, filter)?;
         Ok((list, clock.lap()))
     }
@@ -116,7 +116,7 @@ impl Searcher {
     fn dense_leg(
         &self,
         plan: &SearchPlan,
-        vectors: VectorSearch,
+        request: &SearchRequest,
         query: &LexicalQuery,
         allowed: &OrdSet,
         started: Instant,
@@ -142,7 +142,10 @@ impl Searcher {
         if leg.degraded.is_some() {
             return Ok(leg);
         }
-        let encoded = self.encode(query.plain_text());
+        let encoded = match &request.vector {
+            Some(vector) => Ok(vector.clone()),
+            None => self.encode(query.plain_text()),
+        };
         leg.encode_ms = clock.lap();
         let vector = match encoded {
             Ok(vector) => vector,
@@ -155,7 +158,8 @@ impl Searcher {
         };
         leg.degraded = late(Stage::Dense);
         if leg.degraded.is_none() {
-            leg.list = self.generation.vectors.search(&vector, plan.depth, allowed, vectors)?;
+            leg.list =
+                self.generation.vectors.search(&vector, plan.depth, allowed, request.vectors)?;
             leg.dense_ms = clock.lap();
         }
         leg.vector = Some(vector);
@@ -185,7 +189,6 @@ mod tests {
     use crate::encoder::{Embeddings, Encoder, HashEncoder};
     use crate::index::{EncoderIdentity, Index, Manifest, WriterOptions};
     use crate::lexical::QueryOptions;
-    use crate::search::request::SearchRequest;
 
     const WORDS: [&str; 7] =
         ["borrow", "checker", "lifetime", "owner", "thread", "closure", "macro"];
@@ -244,7 +247,7 @@ mod tests {
         let plan = SearchPlan { schedule, ..SearchPlan::resolve(&request, 60).unwrap() };
         let query = LexicalQuery::parse(text, QueryOptions::default(), searcher.language);
         let alive = &searcher.generation.alive;
-        searcher.run_legs(&plan, request.vectors, &query, alive, Instant::now()).unwrap()
+        searcher.run_legs(&plan, &request, &query, alive, Instant::now()).unwrap()
     }
 
     #[test]

@@ -74,9 +74,7 @@ impl Searcher {
 
         let mut clock = Lap::new();
         let plan = SearchPlan::resolve(request, self.generation.texts.n_chunks())?;
-        if plan.strategy.needs_encoder() && self.encoder.is_none() {
-            return Err(SearchError::NoEncoder);
-        }
+        self.check_vector(request, &plan)?;
         let query = LexicalQuery::parse(
             &request.query,
             QueryOptions { typos: request.typos },
@@ -87,7 +85,7 @@ impl Searcher {
         let allowed = self.allowed(request, &plan, &query)?;
         timings.filter = clock.lap();
 
-        let legs = self.run_legs(&plan, request.vectors, &query, &allowed, started)?;
+        let legs = self.run_legs(&plan, request, &query, &allowed, started)?;
         (timings.lexical, timings.encode, timings.dense) = legs.times_ms();
 
         clock.lap();
@@ -148,6 +146,20 @@ impl Searcher {
         self.generation.texts.n_chunks()
     }
 
+    /// Checks before anything runs that the dense leg will have a vector.
+    fn check_vector(&self, request: &SearchRequest, plan: &SearchPlan) -> Result<(), SearchError> {
+        match &request.vector {
+            Some(_) if !plan.strategy.reads_vectors() => Err(SearchError::UnusedVector),
+            Some(vector) => {
+                self.generation.vectors.check_query(vector).map_err(SearchError::QueryVector)
+            }
+            None if plan.strategy.reads_vectors() && self.encoder.is_none() => {
+                Err(SearchError::NoEncoder)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Chunks that are alive, pass the filter and, where vectors are searched,
     /// meet the query's `+` and `-`: a passage must not come back by way of its
     /// vector when the user has excluded its words.
@@ -162,7 +174,7 @@ impl Searcher {
         if let Some(filter) = &request.filter {
             allowed.to_mut().intersect(&lexical.matching(filter, alive.capacity())?);
         }
-        if plan.strategy.needs_encoder()
+        if plan.strategy.reads_vectors()
             && let Some(met) = lexical.meeting_conditions(query, alive.capacity())?
         {
             allowed.to_mut().intersect(&met);

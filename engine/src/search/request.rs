@@ -31,8 +31,8 @@ impl Strategy {
         },
     };
 
-    /// Whether the dense leg takes part.
-    pub fn needs_encoder(self) -> bool {
+    /// Whether the dense leg takes part, which needs the query's vector.
+    pub fn reads_vectors(self) -> bool {
         !matches!(self, Self::Lexical)
     }
 }
@@ -63,6 +63,11 @@ pub enum Detail {
 pub struct SearchRequest {
     /// The user's words, at most [`SearchRequest::MAX_QUERY_BYTES`].
     pub query: String,
+    /// The query's vector, where the caller has it already: `[dim]`, L2 norm 1,
+    /// of the index's encoder, which is then not asked (and need not be there).
+    /// `None` encodes `query`. The words and conditions of `query` count either
+    /// way.
+    pub vector: Option<Vec<f32>>,
     /// Which legs.
     pub strategy: Strategy,
     /// Hits wanted, 1 to [`SearchRequest::MAX_TOP`].
@@ -104,6 +109,7 @@ impl SearchRequest {
     pub fn new(query: impl Into<String>) -> Self {
         Self {
             query: query.into(),
+            vector: None,
             strategy: Strategy::DEFAULT,
             top: 10,
             depth: None,

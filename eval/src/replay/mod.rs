@@ -83,6 +83,8 @@ pub struct Replay {
     /// Searches from which something was redacted: what was asked is not known
     /// any more, so an answer to what is left proves nothing.
     pub n_redacted: usize,
+    /// Searches for a vector of the client's own, which the log does not hold.
+    pub n_own_vector: usize,
     /// Searches that were answered without a stage.
     pub n_degraded: usize,
 }
@@ -119,6 +121,8 @@ pub fn replay(
     for (at, logged) in searches.iter().enumerate() {
         if !logged.redactions.is_empty() {
             outcome.n_redacted += 1;
+        } else if logged.request.own_vector {
+            outcome.n_own_vector += 1;
         } else if !logged.degraded.is_empty() {
             outcome.n_degraded += 1;
         } else if last.insert(&logged.request, at).is_some() {
@@ -169,6 +173,7 @@ fn passages(hits: &[LoggedHit]) -> Vec<((&DocumentId, Span), f64)> {
 fn request(logged: &LoggedRequest, strategy: Option<Strategy>) -> Result<SearchRequest, EvalError> {
     let LoggedRequest {
         query,
+        own_vector: _,
         strategy: _,
         fusion: _,
         top,

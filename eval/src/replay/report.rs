@@ -17,6 +17,8 @@ pub struct ReplayReport {
     pub repeated: usize,
     /// Searches left out because something was redacted from them.
     pub redacted: usize,
+    /// Searches left out because the client gave a vector of its own.
+    pub own_vector: usize,
     /// Searches left out because they were answered without a stage.
     pub degraded: usize,
     /// The persistence of the overlap.
@@ -79,13 +81,15 @@ impl ReplayReport {
         persistence: Persistence,
         (level, n_shown): (ReplayLevel, usize),
     ) -> Self {
-        let Replay { queries, n_searches, n_repeated, n_redacted, n_degraded } = replay;
+        let Replay { queries, n_searches, n_repeated, n_redacted, n_own_vector, n_degraded } =
+            replay;
         let shown = replay.disagreements(level).into_iter().take(n_shown);
         Self {
             searches: *n_searches,
             queries: queries.len(),
             repeated: *n_repeated,
             redacted: *n_redacted,
+            own_vector: *n_own_vector,
             degraded: *n_degraded,
             p: persistence.get(),
             documents: OverlapSummary::of(queries.iter().map(|query| query.documents_rbo)),

@@ -40,6 +40,7 @@ fn logged_request(request: &SearchRequest, filter: Option<&str>) -> LoggedReques
     // Without `..`: a parameter that changes the ranking must not be forgotten.
     let SearchRequest {
         query,
+        vector,
         strategy,
         top,
         depth,
@@ -61,6 +62,7 @@ fn logged_request(request: &SearchRequest, filter: Option<&str>) -> LoggedReques
     };
     LoggedRequest {
         query: query.clone(),
+        own_vector: vector.is_some(),
         strategy: strategy.to_owned(),
         fusion,
         top: *top,

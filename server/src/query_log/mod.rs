@@ -203,6 +203,7 @@ mod tests {
             collection: "notes".to_owned(),
             generation: 1,
             request: LoggedRequest {
+                own_vector: false,
                 query: query.to_owned(),
                 strategy: "lexical".to_owned(),
                 fusion: None,

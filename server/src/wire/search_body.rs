@@ -16,6 +16,8 @@ use crate::limits::Limits;
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct SearchBody {
     pub(crate) query: Option<String>,
+    /// The query's vector, from clients that encode it themselves.
+    vector: Option<Vec<f32>>,
     pub(crate) collection: Option<String>,
     strategy: Option<String>,
     fusion: Option<String>,
@@ -48,7 +50,7 @@ const TYPOS: [(&str, Typos); 2] = [("exact", Typos::Exact), ("one_edit", Typos::
 const NEAR_DUPLICATES: [(&str, NearDuplicates); 2] =
     [("group", NearDuplicates::Group), ("list", NearDuplicates::List)];
 
-const PARAMETERS: &str = "query, collection, strategy, fusion, top, depth, filter, per_document, \
+const PARAMETERS: &str = "query, vector, collection, strategy, fusion, top, depth, filter, per_document, \
                           typos, explain, why_not, deadline_ms, near_duplicates";
 
 impl SearchBody {
@@ -59,6 +61,7 @@ impl SearchBody {
     pub(crate) fn into_request(self, limits: &Limits) -> Result<SearchRequest, ApiError> {
         let Self {
             query,
+            vector,
             collection: _,
             strategy,
             fusion,
@@ -87,6 +90,8 @@ impl SearchBody {
         let mut request = SearchRequest::new(query);
         let legs = choose("strategy", strategy, &STRATEGIES)?.unwrap_or(Legs::Hybrid);
         request.strategy = resolve_strategy(legs, fusion.as_deref())?;
+        // Its length and norm are the index's to judge, see `ApiError::from_search`.
+        request.vector = vector;
         if let Some(top) = top {
             request.top = in_range("top", top, limits.max_top)?;
         }
@@ -193,12 +198,13 @@ mod tests {
     #[test]
     fn every_parameter_arrives() {
         let request = request(
-            r#"{"query":"a","strategy":"hybrid","fusion":"rrf:7","top":3,"depth":50,
+            r#"{"query":"a","vector":[0.6,0.8],"strategy":"hybrid","fusion":"rrf:7","top":3,"depth":50,
                 "per_document":2,"typos":"one_edit","explain":true,"why_not":"b/c",
                 "deadline_ms":9,"near_duplicates":"list","filter":"lang = en"}"#,
         )
         .unwrap();
         assert_eq!(request.strategy, Strategy::Hybrid { fusion: "rrf:7".parse().unwrap() });
+        assert_eq!(request.vector.as_deref(), Some(&[0.6, 0.8][..]));
         assert_eq!((request.top, request.depth, request.per_document), (3, Some(50), Some(2)));
         assert_eq!((request.typos, request.detail), (Typos::OneEdit, Detail::Explained));
         assert_eq!(request.why_not.unwrap().as_str(), "b/c");

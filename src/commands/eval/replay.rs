@@ -30,7 +30,7 @@ Examples:
 The log is written by `trovato serve --query-log`. Rankings are compared by rank-biased overlap
 (Webber, Moffat, Zobel 2010): 1 is the same ranking, 0 nothing in common. It says how much
 changes, not whether for the better: judge the disagreements for that. Repeated requests are run
-once; searches with redacted words and degraded ones are left out and counted.";
+once; searches with redacted words, with a vector of their own, and degraded ones are left out and counted.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -118,7 +118,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     let searches = parse_query_log(&log).with_context(|| args.log.display().to_string())?;
     let (collection, searches) = of_collection(searches, args.collection.as_deref())?;
     let lexical_only = match strategy {
-        Some(strategy) => !strategy.needs_encoder(),
+        Some(strategy) => !strategy.reads_vectors(),
         None => searches.iter().all(|search| search.request.strategy == "lexical"),
     };
     let encoder = match &args.encoder {
@@ -202,6 +202,7 @@ fn print(out: &mut impl Write, report: &ReplayReport, strategy: &str) -> io::Res
     )?;
     for (n, meaning) in [
         (report.redacted, "searches left out: words were redacted from them"),
+        (report.own_vector, "searches left out: they were for a vector of the client's own"),
         (report.degraded, "searches left out: they were answered without a stage"),
     ] {
         if n > 0 {

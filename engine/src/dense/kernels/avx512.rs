@@ -14,13 +14,7 @@ use std::arch::x86_64::{
 
 use super::{Kernels, LANES, SIGNS_PER_WORD, avx2, code_row, padded, plain};
 
-pub(super) const KERNELS: Kernels = Kernels {
-    dot,
-    dot_halves,
-    dot_bytes,
-    dot_signs,
-    dot_codes,
-};
+pub(super) const KERNELS: Kernels = Kernels { dot, dot_halves, dot_bytes, dot_signs, dot_codes };
 
 /// Folds 64 lanes in halves.
 #[inline]

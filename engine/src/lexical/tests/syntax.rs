@@ -176,7 +176,7 @@ fn any_string_is_a_query() {
                 let explanation = snapshot.explain(&query, entry.ord).unwrap().unwrap();
                 prop_assert!((explanation.recombine() - entry.score).abs() < 1e-9);
             }
-            for span in query.highlights(&text) {
+            for span in query.highlighter().highlights(&text) {
                 prop_assert!(span.slice(&text).is_some_and(|part| !part.is_empty()));
             }
         }
