@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use engine::{Embeddings, Encoder, EncoderSpec, OnnxEncoder, Pooling, Precision, TextRole};
-use models::{GraphOutput, Settings, Silent, Store};
+use engine::{
+    Embeddings, Encoder, EncoderFiles, EncoderSpec, OnnxEncoder, Pooling, Precision, TextRole,
+};
+use models::{GraphOutput, ModelFiles, Settings, Silent, Store};
 
 const FP32: &str = "all-MiniLM-L6-v2@fp32";
 const INT8: &str = "all-MiniLM-L6-v2@int8";
@@ -111,7 +113,7 @@ fn int8_keeps_the_direction_of_500_real_passages() {
 #[test]
 fn a_projection_inside_the_graph_is_applied() {
     let plain = models::resolve(FP32, &Silent).unwrap_or_else(|error| panic!("{error}"));
-    let source = plain.graph_path.parent().unwrap();
+    let source = plain.files.path().parent().unwrap();
     let model = tempfile::tempdir().unwrap();
     for file in ["config.json", "tokenizer.json", "model.safetensors"] {
         fs::copy(source.join(file), model.path().join(file)).unwrap();
@@ -141,10 +143,10 @@ fn a_projection_inside_the_graph_is_applied() {
     let settings = Settings { home: home.path().to_owned(), ..Settings::from_env().unwrap() };
     let name = format!("{}@fp32", model.path().display());
     let projected = Store::new(settings).resolve(&name, &Silent).unwrap();
-    assert_eq!(projected.output, GraphOutput::Sentence);
+    assert!(matches!(projected.files, ModelFiles::Graph { output: GraphOutput::Sentence, .. }));
     let spec = EncoderSpec {
         name: projected.name,
-        graph_path: projected.graph_path,
+        files: EncoderFiles::Graph { path: projected.files.path().to_owned() },
         tokenizer_path: projected.tokenizer_path,
         pooling: Pooling::InGraph,
         query_prefix: projected.query_prefix,
