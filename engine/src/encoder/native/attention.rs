@@ -70,7 +70,7 @@ struct Head {
     values: Vec<Group>,
 }
 
-/// A tile of queries on its way through.
+/// Room for a tile of queries on its way through.
 #[derive(Debug, Default)]
 struct Tile {
     /// `[panels of tokens, rows]`.
@@ -78,6 +78,8 @@ struct Tile {
     scaled: Vec<f32>,
     /// `[rows, pairs of padded tokens]`.
     weights: Vec<u32>,
+    /// One token's key of one head.
+    key: Vec<u32>,
 }
 
 impl Attention {
@@ -87,18 +89,22 @@ impl Attention {
         let pairs = shape.pairs();
         let (panels, room) = (tokens.div_ceil(LANES), padded(tokens));
         self.tokens = tokens;
-        refill(&mut self.queries, heads * tokens * pairs, 0);
-        refill(&mut self.query_steps, heads * tokens, 0.0);
-        refill(&mut self.keys, heads * panels * pairs, Group::ZERO);
-        refill(&mut self.key_steps, heads * room, 0.0);
-        refill(&mut self.values, tokens * shape.hidden(), 0.0);
-        refill(&mut self.limits, shape.hidden(), 0.0);
-        refill(&mut self.head.factors, padded(width), 0.0);
-        refill(&mut self.head.steps, padded(width), 0.0);
-        refill(&mut self.head.values, width.div_ceil(LANES) * tokens.div_ceil(2), Group::ZERO);
-        refill(&mut self.tile.sums, panels.max(1) * TILE_ROWS, [0; LANES]);
-        refill(&mut self.tile.scaled, room, 0.0);
-        refill(&mut self.tile.weights, TILE_ROWS * room / 2, 0);
+        // Not cleared: what is read was written for this text, apart from the
+        // places of tokens that the last panel lacks, which softmax masks.
+        self.queries.resize(heads * tokens * pairs, 0);
+        self.query_steps.resize(heads * tokens, 0.0);
+        self.keys.resize(heads * panels * pairs, Group::ZERO);
+        self.key_steps.resize(heads * room, 0.0);
+        self.values.resize(tokens * shape.hidden(), 0.0);
+        self.limits.clear();
+        self.limits.resize(shape.hidden(), 0.0);
+        self.head.factors.resize(width, 0.0);
+        self.head.steps.resize(width, 0.0);
+        self.head.values.resize(width.div_ceil(LANES) * tokens.div_ceil(2), Group::ZERO);
+        self.tile.sums.resize(panels * TILE_ROWS, [0; LANES]);
+        self.tile.scaled.resize(room, 0.0);
+        self.tile.weights.resize(TILE_ROWS * room / 2, 0);
+        self.tile.key.resize(pairs, 0);
     }
 
     /// Takes a token's query, key and value, `[3, hidden]`.
@@ -109,7 +115,6 @@ impl Attention {
         let (query, rest) = row.split_at(hidden);
         let (key, value) = rest.split_at(hidden);
         let limit = word_limit(width);
-        // A head's width is at most this many words; the rest is not looked at.
         for head in 0..heads {
             let part = head * width..(head + 1) * width;
             let at = head * self.tokens + token;
@@ -117,13 +122,12 @@ impl Attention {
             let words: &mut [i16] = bytemuck::cast_slice_mut(words);
             self.query_steps[at] = kernels.quantise_words(&query[part.clone()], limit, words);
 
-            let words = &mut self.tile.weights[..pairs];
-            let words: &mut [i16] = bytemuck::cast_slice_mut(words);
+            let words: &mut [i16] = bytemuck::cast_slice_mut(&mut self.tile.key);
             let step = kernels.quantise_words(&key[part], limit, words);
             self.key_steps[head * room + token] = step * LOG2_E / (width as f32).sqrt();
             let panel = (head * panels + token / LANES) * pairs;
             let groups = &mut self.keys[panel..panel + pairs];
-            for (group, &pair) in groups.iter_mut().zip(&self.tile.weights) {
+            for (group, &pair) in groups.iter_mut().zip(&self.tile.key) {
                 group.0[token % LANES] = pair;
             }
         }
@@ -148,7 +152,7 @@ impl Attention {
                 let rows = height.min(tokens - first);
                 let at = head * tokens + first;
                 let left = Left { groups: &self.queries[at * pairs..], stride: pairs };
-                let Tile { sums, scaled, weights } = &mut self.tile;
+                let Tile { sums, scaled, weights, key: _ } = &mut self.tile;
                 for (keys, sums) in keys.chunks_exact(pairs).zip(sums.chunks_exact_mut(TILE_ROWS)) {
                     kernels.dot_words(left, keys, &mut sums[..rows]);
                 }
@@ -212,10 +216,4 @@ fn word_limit(width: usize) -> f32 {
 /// Largest word of a value, so that the weighted sum of all tokens fits.
 fn value_limit(tokens: usize) -> f32 {
     (i32::MAX as usize / (WEIGHT_LIMIT as usize * tokens.max(1))).min(i16::MAX as usize) as f32
-}
-
-/// Gives `buffer` this length and value without giving its memory back.
-fn refill<T: Clone>(buffer: &mut Vec<T>, length: usize, value: T) {
-    buffer.clear();
-    buffer.resize(length, value);
 }

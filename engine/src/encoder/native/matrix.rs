@@ -132,12 +132,11 @@ impl Linear {
 }
 
 impl ByteRows {
-    /// Makes room for `rows` rows of `width` components, all zeros.
+    /// Makes room for `rows` rows of `width` components, to be [set](Self::set).
+    /// What a last group has beyond `width` may be anything: its weights are 0.
     pub(super) fn resize(&mut self, rows: usize, width: usize) {
         self.stride = width.div_ceil(4);
-        self.groups.clear();
         self.groups.resize(rows * self.stride, 0);
-        self.steps.clear();
         self.steps.resize(rows, Step::default());
     }
 
