@@ -26,8 +26,9 @@ const ENCODERS: [&str; 3] =
     ["all-MiniLM-L6-v2@int8", "all-MiniLM-L6-v2@int8-onnx", "all-MiniLM-L6-v2@fp32"];
 
 /// Words that are one token each.
-const WORDS: [&str; 12] =
-    ["the", "cell", "wall", "of", "plants", "holds", "water", "and", "light", "from", "their", "sun"];
+const WORDS: [&str; 12] = [
+    "the", "cell", "wall", "of", "plants", "holds", "water", "and", "light", "from", "their", "sun",
+];
 
 /// A text of `tokens` tokens, the two special ones included.
 fn text(tokens: usize) -> String {
@@ -50,7 +51,10 @@ fn main() -> Result<(), Failure> {
         let times = take_turns(&cases, rounds, &pool)?;
         for (name, found) in ENCODERS.iter().zip(&times) {
             let milliseconds = 1e3 * median(found) / texts.len() as f64;
-            println!("{tokens:>3} tokens  {name:<28} {milliseconds:>7.3} ms  {}", ratio(found, &times[0]));
+            println!(
+                "{tokens:>3} tokens  {name:<28} {milliseconds:>7.3} ms  {}",
+                ratio(found, &times[0])
+            );
         }
     }
 
@@ -63,9 +67,13 @@ fn main() -> Result<(), Failure> {
     let rate = tokens as f64 / median(&times[0]);
     // Time of equal over time of mixed is rate of mixed over rate of equal.
     let share = ratio(&times[1], &times[0]);
-    println!("{} mixed texts, {tokens} tokens: {rate:.0} tokens/s, of equal lengths' {share}", mixed.len());
+    println!(
+        "{} mixed texts, {tokens} tokens: {rate:.0} tokens/s, of equal lengths' {share}",
+        mixed.len()
+    );
 
-    let native = NativeEncoder::load(&encoder_spec(models::resolve(ENCODERS[0], &models::Silent)?))?;
+    let native =
+        NativeEncoder::load(&encoder_spec(models::resolve(ENCODERS[0], &models::Silent)?))?;
     for rows in [16, 64] {
         let rates = native.measure_products(rows, rounds);
         println!(

@@ -186,3 +186,70 @@ impl Draft<'_, '_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use safetensors::SafeTensors;
+
+    use super::*;
+    use crate::graph::tests::{CONFIG, write_checkpoint};
+
+    fn checkpoint(directory: &Path) -> Checkpoint {
+        let weights_path = directory.join("model.safetensors");
+        write_checkpoint(&weights_path);
+        let config = BertConfig::parse(CONFIG.as_bytes(), Path::new("config.json")).unwrap();
+        Checkpoint { weights_path, config, head: None }
+    }
+
+    #[test]
+    fn the_file_holds_the_checkpoint_in_eight_bits() {
+        let directory = tempfile::tempdir().unwrap();
+        let checkpoint = checkpoint(directory.path());
+        let (mut file, mut again) = (Vec::new(), Vec::new());
+        write(&checkpoint, &mut file).unwrap();
+        write(&checkpoint, &mut again).unwrap();
+        assert_eq!(file, again, "the same checkpoint gives the same bytes");
+
+        let tensors = SafeTensors::deserialize(&file).unwrap();
+        let floats = |name: &str| -> Vec<f32> {
+            let data = tensors.tensor(name).unwrap().data();
+            data.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect()
+        };
+        let bytes = std::fs::read(&checkpoint.weights_path).unwrap();
+        let source = Weights::parse(&bytes, &checkpoint.weights_path).unwrap();
+        let key = |part: &str| format!("encoder.layer.1.attention.self.{part}.weight");
+        // Keys come second of the three in one matrix of 24 outputs.
+        let matrix = tensors.tensor("layer.1.qkv.weight").unwrap();
+        assert_eq!((matrix.dtype(), matrix.shape()), (Dtype::I8, &[24, 8][..]));
+        let scales = floats("layer.1.qkv.scales");
+        let stored = source.tensor(&key("key"), &[8, 8]).unwrap();
+        for (at, weight) in stored.iter().enumerate() {
+            let output = 8 + at / 8;
+            let found = f32::from(matrix.data()[8 * 8 + at] as i8) * scales[output];
+            assert!((found - weight).abs() <= 0.5001 * scales[output], "{at}: {found} {weight}");
+        }
+        let positions = source.tensor("embeddings.position_embeddings.weight", &[16, 8]).unwrap();
+        let types = source.tensor("embeddings.token_type_embeddings.weight", &[2, 8]).unwrap();
+        assert_eq!(floats("embeddings.positions")[9], positions[9] + types[1]);
+        assert_eq!(tensors.tensor("layer.0.widen.weight").unwrap().shape(), [12, 8]);
+        assert_eq!(tensors.tensor("layer.0.narrow.weight").unwrap().shape(), [8, 12]);
+
+        let (_, metadata) = SafeTensors::read_metadata(&file).unwrap();
+        let header = &metadata.metadata().as_ref().unwrap()[LAYOUT];
+        assert!(header.contains(r#""version":1,"heads":2"#), "{header}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut checkpoint = checkpoint(directory.path());
+        assert!(!fits(&checkpoint, 16), "8 components are no whole tile");
+        checkpoint.config.hidden = 384;
+        assert!(fits(&checkpoint, 512));
+        assert!(!fits(&checkpoint, 4096), "sums of so long a text overflow");
+        checkpoint.config.intermediate = 1 << 20;
+        assert!(!fits(&checkpoint, 512), "sums of so wide a layer overflow");
+    }
+}

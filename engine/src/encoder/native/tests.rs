@@ -217,7 +217,7 @@ fn the_pass_is_that_of_the_papers() {
             let row: Vec<f64> = row.iter().map(|&bits| f64::from(f32::from_bits(bits))).collect();
             let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
             let cosine = dot(&row, expected) / (dot(&row, &row) * dot(expected, expected)).sqrt();
-            assert!(cosine > 0.9995, "{tokens} tokens: cosine {cosine}");
+            assert!(cosine > 0.998, "{tokens} tokens: cosine {cosine}");
             let length = dot(&row, &row).sqrt() / dot(expected, expected).sqrt();
             assert!((length - 1.0).abs() < 0.01, "{tokens} tokens: length {length}");
         }
