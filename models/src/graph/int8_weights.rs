@@ -72,7 +72,9 @@ pub(crate) fn write(checkpoint: &Checkpoint, mut out: impl Write) -> Result<(), 
     let mut tensors = draft.tensors;
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
     let mut hasher = crc32fast::Hasher::new();
-    tensors.iter().for_each(|tensor| hasher.update(&tensor.data));
+    for tensor in &tensors {
+        hasher.update(&tensor.data);
+    }
     let header = Header {
         version: WEIGHTS_VERSION,
         heads: checkpoint.config.heads,

@@ -84,7 +84,9 @@ impl Draft {
         let mut sorted: Vec<_> = self.tensors.iter().collect();
         sorted.sort_by(|a, b| a.0.cmp(&b.0));
         let mut hasher = crc32fast::Hasher::new();
-        sorted.iter().for_each(|(.., bytes)| hasher.update(bytes));
+        for (.., bytes) in sorted {
+            hasher.update(bytes);
+        }
         let header = serde_json::json!({
             "version": self.version,
             "heads": self.heads,

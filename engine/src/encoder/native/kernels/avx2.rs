@@ -4,7 +4,7 @@
 //! and saturates; with full-range bytes its results would not be the others'.
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_loadu_si128, _mm_set1_epi32, _mm256_add_epi32, _mm256_cvtepi8_epi16,
+    __m256i, _mm_loadu_si128, _mm_set1_epi32, _mm256_add_epi32, _mm256_cvtepi8_epi16,
     _mm256_cvtepu8_epi16, _mm256_hadd_epi32, _mm256_load_si256, _mm256_madd_epi16,
     _mm256_permute4x64_epi64, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_storeu_si256,
 };
@@ -26,8 +26,8 @@ pub(super) fn dot_bytes(left: Left<'_>, panel: &[Group], sums: &mut [Sums]) {
             for (at, group) in panel.iter().enumerate() {
                 // SAFETY: sixteen bytes each, from a group of 32 columns of four.
                 let [low, high] = unsafe {
-                    let from = group.0.as_ptr().add(column).cast::<__m128i>();
-                    [_mm_loadu_si128(from), _mm_loadu_si128(from.add(1))]
+                    let from = group.0.as_ptr().add(column);
+                    [_mm_loadu_si128(from.cast()), _mm_loadu_si128(from.add(4).cast())]
                 };
                 let (low, high) = (_mm256_cvtepi8_epi16(low), _mm256_cvtepi8_epi16(high));
                 for (row, lanes) in lanes.iter_mut().enumerate().take(rows) {
@@ -57,8 +57,8 @@ pub(super) fn dot_words(left: Left<'_>, panel: &[Group], sums: &mut [Sums]) {
                 // SAFETY: eight values each, at a multiple of 32 bytes, from a
                 // group of 32 columns.
                 let [low, high] = unsafe {
-                    let from = group.0.as_ptr().add(column).cast::<__m256i>();
-                    [_mm256_load_si256(from), _mm256_load_si256(from.add(1))]
+                    let from = group.0.as_ptr().add(column);
+                    [_mm256_load_si256(from.cast()), _mm256_load_si256(from.add(8).cast())]
                 };
                 for (row, lanes) in lanes.iter_mut().enumerate().take(rows) {
                     let a = left.groups[(first + row) * left.stride + at];

@@ -20,7 +20,7 @@ pub(super) fn dot_words(left: Left<'_>, panel: &[Group], sums: &mut [Sums]) {
     });
 }
 
-#[inline(always)]
+#[inline]
 fn tile(left: Left<'_>, panel: &[Group], sums: &mut [Sums], dot: impl Fn(u32, u32) -> i32) {
     for (row, sums) in sums.iter_mut().enumerate() {
         let row = &left.groups[row * left.stride..][..panel.len()];

@@ -4,6 +4,8 @@
 //! maxima do not depend on an order, its sums run in [`LANES`] lanes that are
 //! folded in halves, and `mul_add` is one rounding wherever it runs.
 
+#![allow(clippy::inline_always, reason = "a kernel is compiled where it is inlined")]
+
 use super::{LANES, Sums};
 
 /// Adding and subtracting this rounds to an integer, half to even, which is
@@ -160,7 +162,7 @@ const GELU_END: f32 = 4.4;
 #[inline(always)]
 fn gelu_of(x: f32) -> f32 {
     const HALF_ERF: [f32; 9] = [
-        3.572_633_2e-11,
+        3.572_633e-11,
         -3.756_633_2e-9,
         1.741_709_6e-7,
         -4.726_405_7e-6,
