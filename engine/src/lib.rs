@@ -62,8 +62,8 @@ pub use dense::{
 };
 pub use document::{Block, BlockKind, Chunk, ChunkOrd, Document, DocumentId, FieldValue, Span};
 pub use encoder::{
-    Embeddings, EncodeError, Encoder, EncoderSpec, HashEncoder, OnnxEncoder, Pooling, Precision,
-    TextRole,
+    Embeddings, EncodeError, Encoder, EncoderFiles, EncoderSpec, HashEncoder, NativeEncoder,
+    OnnxEncoder, Pooling, Precision, ProductRate, ProductRates, TextRole,
 };
 pub use error::{DocumentError, SegmentError};
 pub use fusion::Fusion;
