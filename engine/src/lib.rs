@@ -57,8 +57,8 @@ mod segment_file;
 mod store;
 
 pub use dense::{
-    DenseError, GraphBuilder, GraphParams, VectorFile, VectorFileSize, VectorLayout, VectorName,
-    VectorSearch, VectorStorage,
+    DenseError, GraphBuilder, GraphParams, LayoutError, VectorFile, VectorFileSize, VectorLayout,
+    VectorName, VectorSearch, VectorStorage,
 };
 pub use document::{Block, BlockKind, Chunk, ChunkOrd, Document, DocumentId, FieldValue, Span};
 pub use encoder::{

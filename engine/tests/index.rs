@@ -191,9 +191,9 @@ fn an_index_of_another_format_is_told_so_and_what_to_do() {
     create(dir.path());
     let path = dir.path().join("manifest.json");
     let manifest = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, manifest.replace("\"format\": 2", "\"format\": 1")).unwrap();
+    std::fs::write(&path, manifest.replace("\"format\": 3", "\"format\": 2")).unwrap();
     let error = Index::open(dir.path(), OpenOptions::default()).unwrap_err().to_string();
-    assert!(error.contains("has format 1, this version reads 2; build the index again"), "{error}");
+    assert!(error.contains("has format 2, this version reads 3; build the index again"), "{error}");
 }
 
 #[test]

@@ -19,9 +19,9 @@ use crate::indexing::{IndexingRecord, Recipe};
 use crate::probe::probe;
 
 const INDEX: &str = "index";
-/// Named anew with every change of its fields, so that a record without one is
-/// no record.
-const RECORD: &str = "indexing-2.json";
+/// Named anew with every change of its fields or of the index's format, so that
+/// an older one is no record.
+const RECORD: &str = "indexing-3.json";
 
 /// Whether an index from an earlier run may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,7 @@ impl IndexCache {
             .with("corpus", corpus)
             .with("chunker", recipe.chunker.to_string())
             .with("encoder", recipe.encoder.fingerprint())
+            .with("vectors", recipe.vectors.to_string())
             .with("probe", probe(recipe)?))
     }
 

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine::{
-    Document, Encoder, EncoderIdentity, Index, Manifest, OpenOptions, Searcher, Verify,
-    WriterOptions,
+    Document, Encoder, EncoderIdentity, Index, Manifest, OpenOptions, Searcher, VectorLayout,
+    Verify, WriterOptions,
 };
 use ingest::chunk::{Chunker, ChunkerParts, ChunkerSpec, TokenSizer};
 use ingest::formats::read;
@@ -25,6 +25,8 @@ pub struct Recipe {
     pub encoder: Arc<dyn Encoder>,
     /// The encoder's tokenizer, in whose tokens the chunker measures.
     pub sizer: Arc<dyn TokenSizer>,
+    /// What is kept of each vector.
+    pub vectors: VectorLayout,
 }
 
 impl Recipe {
@@ -126,11 +128,11 @@ pub fn build_index(
 ) -> Result<IndexingRecord, EvalError> {
     let chunker = recipe.build_chunker();
     let encoder = &recipe.encoder;
-    let index = Index::create(
-        dir,
-        Manifest::new(EncoderIdentity::of(encoder.as_ref()), chunker.spec()),
-        Some(Arc::clone(encoder)),
-    )?;
+    let manifest = Manifest {
+        vectors: recipe.vectors,
+        ..Manifest::new(EncoderIdentity::of(encoder.as_ref()), chunker.spec())
+    };
+    let index = Index::create(dir, manifest, Some(Arc::clone(encoder)))?;
     let mut source = source;
     let mut writer = index.writer(WriterOptions::default())?;
     let report = ingest(

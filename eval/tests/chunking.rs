@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use corpora::QuestionSplit;
-use engine::{HashEncoder, Strategy};
+use engine::{HashEncoder, Strategy, VectorLayout};
 use eval::{
     ChunkingOptions, ChunkingOutcome, ChunkingRow, EvalError, EvalProgress, GroundTruth,
     IndexCache, Recipe, Reuse, TokenBudget, evaluate_chunking,
@@ -63,6 +63,7 @@ fn recipe(chunker: &str) -> Recipe {
         chunker: chunker.parse().unwrap(),
         encoder: Arc::new(HashEncoder::new(64, 256)),
         sizer: Arc::new(WordSizer::for_encoder(256)),
+        vectors: VectorLayout::default(),
     }
 }
 

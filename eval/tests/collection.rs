@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use corpora::{BeirCollection, Qrels, parse_questions};
-use engine::{Embeddings, EncodeError, Encoder, HashEncoder, Strategy, TextRole};
+use engine::{Embeddings, EncodeError, Encoder, HashEncoder, Strategy, TextRole, VectorLayout};
 use eval::{
     CollectionOptions, EvalError, EvalProgress, IndexCache, OwnDocument, Recipe, Reuse,
     ScoreReport, evaluate, evaluate_collection, evaluate_questions, index_collection, probe,
@@ -50,6 +50,7 @@ fn recipe(encoder: impl Encoder + 'static) -> Recipe {
         chunker: "whole".parse().unwrap(),
         encoder: Arc::new(encoder),
         sizer: Arc::new(WordSizer::for_encoder(256)),
+        vectors: VectorLayout::default(),
     }
 }
 

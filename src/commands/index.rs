@@ -45,6 +45,7 @@ struct Report {
     encoder: String,
     encoder_fingerprint: String,
     dim: usize,
+    vectors: String,
     chunker: String,
     bytes: u64,
     vector_segments: usize,
@@ -84,6 +85,7 @@ impl Report {
             encoder: manifest.encoder.name.clone(),
             encoder_fingerprint: manifest.encoder.fingerprint.clone(),
             dim: manifest.encoder.dim,
+            vectors: manifest.vectors.to_string(),
             chunker: manifest.chunker.clone(),
             bytes: info.bytes,
             vector_segments: info.vector_segments,
@@ -101,6 +103,7 @@ impl Report {
         println!("documents   {} (and {} exact duplicates)", self.documents, self.duplicates);
         println!("chunks      {} by {}", self.chunks, self.chunker);
         println!("encoder     {}, {} dimensions", self.encoder, self.dim);
+        println!("vectors     kept as {}", self.vectors);
         println!("generation  {}", self.generation);
         println!(
             "size        {:.1} MB, {} vector and {} text segments",

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use engine::{EncoderIdentity, Index, IndexError, Manifest, OpenOptions, Verify, WriterOptions};
+use engine::{
+    EncoderIdentity, GraphBuilder, Index, IndexError, Manifest, OpenOptions, VectorLayout, Verify,
+    WriterOptions,
+};
 use eval::load_encoder;
 use ingest::chunk::{Chunker, ChunkerSpec, TokenizerChoice};
 use ingest::pipeline::{self, Consent, IngestOptions, Prune, PruneRequest};
@@ -23,6 +26,7 @@ Examples:
   trovato ingest ~/notes --index notes.trovato --prune      again: only what changed is encoded
   trovato ingest beir/scifact --index scifact.trovato --chunker whole
   trovato ingest faq.jsonl --index faq.trovato --chunker recursive:200/50,context=title
+  trovato ingest ~/notes --index small.trovato --vectors int8    a quarter of the bytes of f32
   trovato ingest ~/notes --index notes.trovato --json --report notes.report.json
 
 Chunkers: NAME[:SIZE[/OVERLAP]][,key=value], sizes in tokens
@@ -68,6 +72,16 @@ pub(crate) struct IngestArgs {
     #[arg(long, value_name = "NAME[@fp32|@int8]")]
     encoder: Option<String>,
 
+    /// What is kept of vectors: f32, f16, int8 or binary, and how many leading
+    /// components, as in int8:256 [default: f16]; an existing index keeps its own
+    #[arg(long, value_name = "FORM[:DIM]")]
+    vectors: Option<VectorLayout>,
+
+    /// Who builds the graphs of vectors: batched or hnsw-rs, the slower
+    /// reference [default: batched]; an existing index keeps its own
+    #[arg(long, value_enum, value_name = "NAME")]
+    graph_builder: Option<BuilderName>,
+
     /// Remove documents of these paths that are no longer there
     #[arg(long)]
     prune: bool,
@@ -99,6 +113,24 @@ impl From<TokenizerName> for TokenizerChoice {
         match name {
             TokenizerName::Encoder => Self::Encoder,
             TokenizerName::Cl100k => Self::Cl100k,
+        }
+    }
+}
+
+/// `--graph-builder`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum BuilderName {
+    /// Our own, in parallel.
+    Batched,
+    /// The crate hnsw_rs, on one thread.
+    HnswRs,
+}
+
+impl From<BuilderName> for GraphBuilder {
+    fn from(name: BuilderName) -> Self {
+        match name {
+            BuilderName::Batched => Self::Batched,
+            BuilderName::HnswRs => Self::HnswRs,
         }
     }
 }
@@ -186,6 +218,22 @@ impl Target {
                 manifest.chunker
             );
         }
+        if let Some(vectors) = args.vectors.filter(|&vectors| vectors != manifest.vectors) {
+            bail!(
+                "{} keeps vectors as {}, not as {vectors}; leave --vectors out, or give another \
+                 --index",
+                args.index.display(),
+                manifest.vectors
+            );
+        }
+        let builder = args.graph_builder.map(GraphBuilder::from);
+        if builder.is_some_and(|builder| builder != manifest.graph.builder) {
+            bail!(
+                "the graphs of {} are built otherwise; leave --graph-builder out, or give another \
+                 --index",
+                args.index.display()
+            );
+        }
         let chunker = given.build(&loaded.chunker_parts()?);
         let encoder = loaded.encoder;
         let options = OpenOptions { encoder: Some(Arc::clone(&encoder)), verify: Verify::Auto };
@@ -198,7 +246,11 @@ impl Target {
         let chunker =
             with_tokenizer(args, || Ok(loaded.default_chunker()))?.build(&loaded.chunker_parts()?);
         let encoder = loaded.encoder;
-        let manifest = Manifest::new(EncoderIdentity::of(encoder.as_ref()), chunker.spec());
+        let mut manifest = Manifest::new(EncoderIdentity::of(encoder.as_ref()), chunker.spec());
+        manifest.vectors = args.vectors.unwrap_or_default();
+        if let Some(builder) = args.graph_builder {
+            manifest.graph.builder = builder.into();
+        }
         let index = Index::create(&args.index, manifest, Some(Arc::clone(&encoder)))?;
         Ok(Self { index, chunker, encoder })
     }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub(crate) use segment::{VectorSegment, write_segment};
 pub use standalone::{VectorFile, VectorFileSize};
 pub(crate) use storage::EncodedRows;
-pub use storage::{VectorLayout, VectorStorage};
+pub use storage::{LayoutError, VectorLayout, VectorStorage};
 
 use crate::document::ChunkOrd;
 use crate::error::SegmentError;

@@ -6,6 +6,9 @@
 //! what a form loses shows in scores and nowhere else. Rows move from one
 //! segment to the next as they are stored: merging loses nothing more.
 
+use std::fmt;
+use std::str::FromStr;
+
 use bytemuck::cast_slice;
 use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
@@ -74,6 +77,47 @@ pub struct VectorLayout {
     /// 1; `None` keeps all. Encoders trained for it (Kusupati et al.,
     /// Matryoshka Representation Learning, NeurIPS 2022) lose little by it, others much.
     pub dim: Option<usize>,
+}
+
+impl fmt::Display for VectorLayout {
+    /// `STORAGE` or `STORAGE:DIM`, which [`VectorLayout::from_str`] reads back.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.storage.name())?;
+        self.dim.map_or(Ok(()), |dim| write!(f, ":{dim}"))
+    }
+}
+
+impl FromStr for VectorLayout {
+    type Err = LayoutError;
+
+    fn from_str(text: &str) -> Result<Self, LayoutError> {
+        let (name, dim) =
+            text.split_once(':').map_or((text, None), |(name, dim)| (name, Some(dim)));
+        let storage = VectorStorage::ALL.into_iter().find(|form| form.name() == name);
+        let storage = storage.ok_or_else(|| LayoutError::Storage { found: name.to_owned() })?;
+        let dim = dim.map(|dim| match dim.parse() {
+            Ok(dim) if dim > 0 => Ok(dim),
+            Ok(_) | Err(_) => Err(LayoutError::Dim { found: dim.to_owned() }),
+        });
+        Ok(Self { storage, dim: dim.transpose()? })
+    }
+}
+
+/// A layout that cannot be read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LayoutError {
+    /// No form of that name.
+    #[error("`{found}` is no form of vectors; there are f32, f16, int8 and binary")]
+    Storage {
+        /// The name.
+        found: String,
+    },
+    /// No number of components.
+    #[error("`{found}` is no number of components; write for example int8:256")]
+    Dim {
+        /// What stands there.
+        found: String,
+    },
 }
 
 impl VectorLayout {
@@ -374,5 +418,22 @@ impl EncodedRows {
     /// Bytes held.
     pub(crate) fn len_bytes(&self) -> usize {
         self.component_bytes().len() + (self.scales.len() + self.ords.len()) * 4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layouts_are_read_back_as_they_are_written() {
+        for text in ["f32", "f16", "int8:256", "binary:64"] {
+            assert_eq!(text.parse::<VectorLayout>().unwrap().to_string(), text);
+        }
+        let refused = |text: &str| text.parse::<VectorLayout>().unwrap_err().to_string();
+        assert!(refused("f8").contains("`f8` is no form"));
+        for text in ["int8:", "int8:0", "int8:-3", "int8:many"] {
+            assert!(refused(text).contains("no number of components"), "{text}");
+        }
     }
 }

@@ -85,7 +85,8 @@ impl Index {
     /// # Errors
     /// [`IndexError::Exists`] when there is an index already;
     /// [`IndexError::NotEmpty`] when the folder holds other files;
-    /// [`IndexError::ForeignEncoder`]; [`IndexError::Segment`].
+    /// [`IndexError::ForeignEncoder`]; [`IndexError::Dense`] for a layout or a
+    /// graph that cannot be; [`IndexError::Segment`].
     pub fn create(
         dir: &Path,
         manifest: Manifest,
@@ -96,6 +97,8 @@ impl Index {
         }
         refuse_foreign_files(dir)?;
         check_encoder(&manifest, encoder.as_deref())?;
+        manifest.dims()?;
+        manifest.graph.validate()?;
         let lexical_dir = dir.join(files::LEXICAL_DIR);
         for part in [&lexical_dir, &dir.join(files::SEGMENTS_DIR)] {
             if part.exists() {

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use engine::{Searcher, Strategy};
+use engine::{Searcher, Strategy, VectorLayout};
 use ingest::chunk::{ChunkerParts, TokenSizer};
 use ingest::pipeline::Progress;
 
@@ -241,6 +241,7 @@ impl Bench<'_> {
             chunker: system.chunker()?,
             encoder: Arc::clone(cached) as Arc<dyn engine::Encoder>,
             sizer: Arc::clone(sizer),
+            vectors: VectorLayout::default(),
         })
     }
 

@@ -152,6 +152,7 @@ pub(super) fn run(args: &ChunkingArgs) -> anyhow::Result<()> {
             chunker: args.sized(chunker),
             encoder: Arc::clone(&encoder) as Arc<dyn Encoder>,
             sizer: Arc::clone(&sizer),
+            vectors: args.recipe.vectors,
         };
         let outcome =
             evaluate_chunking(&truth, &recipe, &options, &index_cache()?, &EvalBars::new())?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use engine::VectorLayout;
 use eval::{EvalProgress, IndexCache, LoadedEncoder, Recipe, Reuse, load_encoder};
 use indicatif::ProgressBar;
 use ingest::chunk::ChunkerSpec;
@@ -17,6 +18,11 @@ pub(super) struct RecipeArgs {
     #[arg(long, value_name = "NAME[@fp32|@int8]", default_value = models::DEFAULT_MODEL)]
     encoder: String,
 
+    /// What is kept of vectors: f32, f16, int8 or binary, and how many
+    /// components, as in int8:256
+    #[arg(long, value_name = "FORM[:DIM]", default_value = "f16")]
+    pub(super) vectors: VectorLayout,
+
     /// Build the index again even if there is one
     #[arg(long)]
     rebuild: bool,
@@ -25,7 +31,8 @@ pub(super) struct RecipeArgs {
 impl Default for RecipeArgs {
     /// The default encoder, which is what the gate holds to.
     fn default() -> Self {
-        Self { encoder: models::DEFAULT_MODEL.to_owned(), rebuild: false }
+        let encoder = models::DEFAULT_MODEL.to_owned();
+        Self { encoder, vectors: VectorLayout::default(), rebuild: false }
     }
 }
 
@@ -37,7 +44,8 @@ impl RecipeArgs {
     pub(super) fn load(&self, chunker: Option<ChunkerSpec>) -> anyhow::Result<Recipe> {
         let loaded = self.load_encoder()?;
         let chunker = chunker.unwrap_or_else(|| loaded.default_chunker());
-        Ok(Recipe { chunker, sizer: loaded.sizer()?, encoder: loaded.encoder })
+        let (sizer, vectors) = (loaded.sizer()?, self.vectors);
+        Ok(Recipe { chunker, sizer, encoder: loaded.encoder, vectors })
     }
 
     /// Loads the encoder alone.
