@@ -7,11 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use engine::{Embeddings, Encoder, EncoderSpec, OnnxEncoder, Pooling, Precision, TextRole};
-use models::{GraphOutput, Settings, Silent, Store};
+use engine::{
+    Embeddings, Encoder, EncoderFiles, EncoderSpec, OnnxEncoder, Pooling, Precision, TextRole,
+};
+use models::{GraphOutput, ModelFiles, Settings, Silent, Store};
 
 const FP32: &str = "all-MiniLM-L6-v2@fp32";
 const INT8: &str = "all-MiniLM-L6-v2@int8";
+const INT8_ONNX: &str = "all-MiniLM-L6-v2@int8-onnx";
+/// A digest of the golden texts' 8-bit vectors.
+const INT8_BITS: &str = "a6a5a2db5111cdbc";
 
 #[derive(serde::Deserialize)]
 struct Golden {
@@ -65,7 +70,7 @@ fn int8_is_close_to_the_oracle_and_not_fp32_under_another_name() {
     let found = encode(&*encoder(INT8), &texts);
     for (index, golden) in golden.iter().enumerate() {
         let cosine = cosine(found.row(index).unwrap(), golden.vector.iter().copied());
-        assert!((0.98..0.9999).contains(&cosine), "{}: cosine {cosine}", golden.name);
+        assert!((0.997..0.99999).contains(&cosine), "{}: cosine {cosine}", golden.name);
     }
 }
 
@@ -73,12 +78,28 @@ fn int8_is_close_to_the_oracle_and_not_fp32_under_another_name() {
 fn a_vector_does_not_depend_on_its_neighbours() {
     let golden = golden();
     let texts: Vec<&str> = golden.iter().map(|golden| golden.text.as_str()).collect();
-    let encoder = encoder(INT8);
-    let together = encode(&*encoder, &texts);
-    for (index, text) in texts.iter().enumerate() {
-        let alone = encode(&*encoder, &[text]);
-        assert_eq!(alone.row(0), together.row(index), "not one bit differs");
+    for name in [INT8, INT8_ONNX] {
+        let encoder = encoder(name);
+        let together = encode(&*encoder, &texts);
+        for (index, text) in texts.iter().enumerate() {
+            let alone = encode(&*encoder, &[text]);
+            assert_eq!(alone.row(0), together.row(index), "not one bit differs");
+        }
     }
+}
+
+/// The whole path from text to vector is meant to give the same bits on every
+/// machine, so the sum of all bits is a constant of this project.
+#[test]
+fn int8_vectors_are_the_same_everywhere() {
+    let golden = golden();
+    let texts: Vec<&str> = golden.iter().map(|golden| golden.text.as_str()).collect();
+    let found = encode(&*encoder(INT8), &texts);
+    let sum = found
+        .values()
+        .iter()
+        .fold(0_u64, |sum, value| sum.wrapping_mul(31).wrapping_add(u64::from(value.to_bits())));
+    assert_eq!(format!("{sum:016x}"), INT8_BITS, "bits differ from the ones all machines had");
 }
 
 #[test]
@@ -102,8 +123,8 @@ fn int8_keeps_the_direction_of_500_real_passages() {
     let mean = cosines.iter().sum::<f64>() / cosines.len() as f64;
     let min = cosines.iter().copied().fold(1.0, f64::min);
     println!("cosine of int8 to fp32 over {} passages: mean {mean:.4}, min {min:.4}", texts.len());
-    assert!(mean >= 0.99, "mean {mean}");
-    assert!(min >= 0.985, "min {min}");
+    assert!(mean >= 0.998, "mean {mean}");
+    assert!(min >= 0.997, "min {min}");
 }
 
 /// A dense layer that reverses the vector, on top of the default model: the
@@ -111,7 +132,7 @@ fn int8_keeps_the_direction_of_500_real_passages() {
 #[test]
 fn a_projection_inside_the_graph_is_applied() {
     let plain = models::resolve(FP32, &Silent).unwrap_or_else(|error| panic!("{error}"));
-    let source = plain.graph_path.parent().unwrap();
+    let source = plain.files.path().parent().unwrap();
     let model = tempfile::tempdir().unwrap();
     for file in ["config.json", "tokenizer.json", "model.safetensors"] {
         fs::copy(source.join(file), model.path().join(file)).unwrap();
@@ -141,10 +162,10 @@ fn a_projection_inside_the_graph_is_applied() {
     let settings = Settings { home: home.path().to_owned(), ..Settings::from_env().unwrap() };
     let name = format!("{}@fp32", model.path().display());
     let projected = Store::new(settings).resolve(&name, &Silent).unwrap();
-    assert_eq!(projected.output, GraphOutput::Sentence);
+    assert!(matches!(projected.files, ModelFiles::Graph { output: GraphOutput::Sentence, .. }));
     let spec = EncoderSpec {
         name: projected.name,
-        graph_path: projected.graph_path,
+        files: EncoderFiles::Graph { path: projected.files.path().to_owned() },
         tokenizer_path: projected.tokenizer_path,
         pooling: Pooling::InGraph,
         query_prefix: projected.query_prefix,

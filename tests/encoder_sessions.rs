@@ -3,22 +3,24 @@
 
 use std::path::{Path, PathBuf};
 
-use engine::{EncodeError, Encoder, EncoderSpec, OnnxEncoder, Pooling, Precision, TextRole};
+use engine::{
+    EncodeError, Encoder, EncoderFiles, EncoderSpec, OnnxEncoder, Pooling, Precision, TextRole,
+};
 use models::Silent;
 
 fn spec() -> EncoderSpec {
-    let model =
-        models::resolve("all-MiniLM-L6-v2@int8", &Silent).unwrap_or_else(|error| panic!("{error}"));
+    let model = models::resolve("all-MiniLM-L6-v2@int8-onnx", &Silent)
+        .unwrap_or_else(|error| panic!("{error}"));
     EncoderSpec {
         name: model.name,
-        graph_path: model.graph_path,
+        files: EncoderFiles::Graph { path: model.files.path().to_owned() },
         tokenizer_path: model.tokenizer_path,
         pooling: Pooling::Mean,
         query_prefix: model.query_prefix,
         passage_prefix: model.passage_prefix,
         max_tokens: model.max_tokens,
         dim: model.dim,
-        precision: Precision::Int8,
+        precision: Precision::Int8Onnx,
         fingerprint: model.fingerprint,
     }
 }
@@ -56,7 +58,7 @@ fn prefixes_choose_the_vector_and_no_text_is_no_row() {
     assert!(encoder.encode(&[], TextRole::Query).unwrap().is_empty());
     // Only special tokens are left of it, which still have a direction.
     assert_eq!(encode("", TextRole::Passage).len(), 1);
-    assert_eq!(encoder.name(), "all-MiniLM-L6-v2@int8");
+    assert_eq!(encoder.name(), "all-MiniLM-L6-v2@int8-onnx");
 }
 
 #[test]
@@ -65,7 +67,8 @@ fn what_cannot_run_is_refused_by_cause() {
     let load = |spec: &EncoderSpec| OnnxEncoder::load(spec, &runtime, 1).unwrap_err();
     let missing = PathBuf::from("no-such-file");
 
-    let error = load(&EncoderSpec { graph_path: missing.clone(), ..spec() });
+    let error =
+        load(&EncoderSpec { files: EncoderFiles::Graph { path: missing.clone() }, ..spec() });
     assert!(matches!(&error, EncodeError::Load { path, .. } if *path == missing), "{error}");
     let error = load(&EncoderSpec { tokenizer_path: missing.clone(), ..spec() });
     assert!(matches!(&error, EncodeError::Load { path, .. } if *path == missing), "{error}");

@@ -13,7 +13,7 @@ use std::hint::black_box;
 use benches::Failure;
 use benches::synthetic::clustered_rows;
 use criterion::{BatchSize, Criterion};
-use engine::{ChunkOrd, GraphParams, OrdSet, VectorFile, VectorSearch};
+use engine::{ChunkOrd, GraphParams, OrdSet, VectorFile, VectorLayout, VectorSearch};
 
 const DIM: usize = 384;
 const DEPTH: usize = 10;
@@ -27,7 +27,7 @@ fn main() -> Result<(), Failure> {
     let queries: Vec<&[f32]> = queries.chunks_exact(DIM).collect();
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("rows.vectors");
-    VectorFile::build(&path, DIM, &values, &GraphParams::default())?;
+    VectorFile::build(&path, DIM, &values, VectorLayout::default(), &GraphParams::default())?;
     let file = VectorFile::open(&path, DIM)?;
     for ef in WIDTHS {
         println!("{rows} rows, ef {ef}: recall@{DEPTH} {:.4}", recall(&file, &queries, ef)?);
@@ -66,7 +66,14 @@ fn main() -> Result<(), Failure> {
             || tempfile::tempdir().map(|dir| (dir.path().join("rows.vectors"), dir)),
             |place| {
                 let (path, _dir) = place.ok()?;
-                VectorFile::build(&path, DIM, part, &GraphParams::default()).ok()
+                VectorFile::build(
+                    &path,
+                    DIM,
+                    part,
+                    VectorLayout::default(),
+                    &GraphParams::default(),
+                )
+                .ok()
             },
             BatchSize::PerIteration,
         );

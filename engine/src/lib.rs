@@ -56,11 +56,14 @@ mod search;
 mod segment_file;
 mod store;
 
-pub use dense::{DenseError, GraphParams, VectorFile, VectorFileSize, VectorName, VectorSearch};
+pub use dense::{
+    DenseError, GraphBuilder, GraphParams, VectorFile, VectorFileSize, VectorLayout, VectorName,
+    VectorSearch, VectorStorage,
+};
 pub use document::{Block, BlockKind, Chunk, ChunkOrd, Document, DocumentId, FieldValue, Span};
 pub use encoder::{
-    Embeddings, EncodeError, Encoder, EncoderSpec, HashEncoder, OnnxEncoder, Pooling, Precision,
-    TextRole,
+    Embeddings, EncodeError, Encoder, EncoderFiles, EncoderSpec, HashEncoder, NativeEncoder,
+    OnnxEncoder, Pooling, Precision, ProductRate, ProductRates, TextRole,
 };
 pub use error::{DocumentError, SegmentError};
 pub use fusion::Fusion;

@@ -67,6 +67,11 @@ impl OrdSet {
         self.capacity
     }
 
+    /// 64 chunks a word, the lowest in the lowest bit.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     /// The members, ascending.
     pub fn iter(&self) -> impl Iterator<Item = ChunkOrd> + '_ {
         self.words.iter().enumerate().flat_map(|(at, &word)| {

@@ -47,6 +47,18 @@ impl RankedList {
         Self { entries }
     }
 
+    /// Sorts scored chunks of which none comes twice; else as
+    /// [`RankedList::from_scored`], without the memory of what was seen.
+    pub(crate) fn from_distinct(mut entries: Vec<ScoredChunk>) -> Self {
+        entries.retain(|entry| entry.score.is_finite());
+        entries.sort_unstable_by(ScoredChunk::rank_order);
+        debug_assert!(
+            entries.iter().map(|entry| entry.ord).collect::<HashSet<_>>().len() == entries.len(),
+            "a chunk is listed twice"
+        );
+        Self { entries }
+    }
+
     /// A ranking in the given order, for tests and examples: the first of `n`
     /// chunks scores `n`, the last 1.
     pub fn from_ranking(ords: impl IntoIterator<Item = ChunkOrd>) -> Self {

@@ -243,11 +243,11 @@ impl SegmentFile {
 
 /// Maps a file for reading.
 #[allow(unsafe_code)]
-fn map(file: &File) -> io::Result<Mmap> {
+pub(crate) fn map(file: &File) -> io::Result<Mmap> {
     // SAFETY: a mapping is undefined behaviour only if the file changes under
-    // it. Segment files are written once under a fresh name and afterwards only
-    // unlinked, which leaves the mapping intact; a user who truncates a file of
-    // an open index by hand gets a SIGBUS, as with every mapped index.
+    // it. Segment files and a model's weights are written once under a fresh
+    // name and afterwards only unlinked, which leaves the mapping intact; a user
+    // who truncates such a file by hand gets a SIGBUS, as with every mapped one.
     unsafe { Mmap::map(file) }
 }
 

@@ -5,14 +5,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use engine::{EncodeError, Encoder, EncoderSpec, OnnxEncoder, Pooling, Precision};
+use engine::{
+    EncodeError, Encoder, EncoderFiles, EncoderSpec, NativeEncoder, OnnxEncoder, Pooling, Precision,
+};
 use ingest::chunk::{ChunkerParts, ChunkerSpec, EncoderSizer, TokenSizer, TokenizerError};
-use models::{GraphOutput, ModelError, Progress, ResolvedModel};
+use models::{GraphOutput, ModelError, ModelFiles, Progress, ResolvedModel};
 
 /// An encoder with what the engine does not need but a chunker does.
 #[derive(Clone)]
 pub struct LoadedEncoder {
-    /// One single-thread session per core.
+    /// Runs each text on one thread.
     pub encoder: Arc<dyn Encoder>,
     tokenizer_path: PathBuf,
     passage_prefix: String,
@@ -62,31 +64,37 @@ pub enum LoadError {
     Encode(#[from] EncodeError),
 }
 
-/// Finds a model, fetching what is missing, and opens a session per core.
+/// Finds a model, fetching what is missing, and loads it: 8-bit weights into the
+/// engine's own forward pass, a graph into ONNX Runtime, one session per core.
 ///
 /// # Arguments
-/// * `name` - `NAME[@fp32|@int8]` of a card, or a directory.
+/// * `name` - `NAME[@fp32|@int8|@int8-onnx]` of a card, or a directory.
 /// * `progress` - told of downloads and conversion.
 ///
 /// # Errors
 /// [`LoadError`], each cause with what to do.
 pub fn load_encoder(name: &str, progress: &dyn Progress) -> Result<LoadedEncoder, LoadError> {
     let model = models::resolve(name, progress)?;
-    let runtime = models::locate_runtime(progress)?;
     let tokenizer_path = model.tokenizer_path.clone();
     let passage_prefix = model.passage_prefix.clone();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let encoder = OnnxEncoder::load(&spec(model), &runtime, threads)?;
-    Ok(LoadedEncoder { encoder: Arc::new(encoder), tokenizer_path, passage_prefix })
+    let spec = encoder_spec(model);
+    let encoder: Arc<dyn Encoder> = match &spec.files {
+        EncoderFiles::Weights { .. } => Arc::new(NativeEncoder::load(&spec)?),
+        EncoderFiles::Graph { .. } => {
+            let runtime = models::locate_runtime(progress)?;
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            Arc::new(OnnxEncoder::load(&spec, &runtime, threads)?)
+        }
+    };
+    Ok(LoadedEncoder { encoder, tokenizer_path, passage_prefix })
 }
 
 /// The engine's description of a model whose files are there.
-fn spec(model: ResolvedModel) -> EncoderSpec {
+pub fn encoder_spec(model: ResolvedModel) -> EncoderSpec {
     let ResolvedModel {
         name,
-        graph_path,
+        files,
         tokenizer_path,
-        output,
         query_prefix,
         passage_prefix,
         max_tokens,
@@ -94,16 +102,20 @@ fn spec(model: ResolvedModel) -> EncoderSpec {
         precision,
         fingerprint,
     } = model;
+    let (files, pooling) = match files {
+        ModelFiles::Weights { path, pooling } => (EncoderFiles::Weights { path }, token(pooling)),
+        ModelFiles::Graph { path, output: GraphOutput::Tokens { pooling } } => {
+            (EncoderFiles::Graph { path }, token(pooling))
+        }
+        ModelFiles::Graph { path, output: GraphOutput::Sentence } => {
+            (EncoderFiles::Graph { path }, Pooling::InGraph)
+        }
+    };
     EncoderSpec {
         name,
-        graph_path,
+        files,
         tokenizer_path,
-        pooling: match output {
-            GraphOutput::Tokens { pooling: models::Pooling::Mean } => Pooling::Mean,
-            GraphOutput::Tokens { pooling: models::Pooling::Cls } => Pooling::Cls,
-            GraphOutput::Tokens { pooling: models::Pooling::LastToken } => Pooling::LastToken,
-            GraphOutput::Sentence => Pooling::InGraph,
-        },
+        pooling,
         query_prefix,
         passage_prefix,
         max_tokens,
@@ -111,7 +123,17 @@ fn spec(model: ResolvedModel) -> EncoderSpec {
         precision: match precision {
             models::Precision::Fp32 => Precision::Fp32,
             models::Precision::Int8 => Precision::Int8,
+            models::Precision::Int8Onnx => Precision::Int8Onnx,
         },
         fingerprint,
+    }
+}
+
+/// Pooling over tokens, in the engine's words.
+fn token(pooling: models::Pooling) -> Pooling {
+    match pooling {
+        models::Pooling::Mean => Pooling::Mean,
+        models::Pooling::Cls => Pooling::Cls,
+        models::Pooling::LastToken => Pooling::LastToken,
     }
 }

@@ -59,7 +59,7 @@ pub use collection::{
 pub use demo_corpus::{corpus_source, guide_texts, index_books};
 pub use draft::{Drafts, draft_questions, drafts_notice};
 pub use embedding_cache::CachedEncoder;
-pub use encoder::{LoadError, LoadedEncoder, load_encoder};
+pub use encoder::{LoadError, LoadedEncoder, encoder_spec, load_encoder};
 pub use error::EvalError;
 pub use evaluation::{Evaluation, MeasureResult, evaluate};
 pub use experiment::{

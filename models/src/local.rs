@@ -17,7 +17,9 @@ use crate::description::{Description, Transformer};
 use crate::error::ModelError;
 use crate::hash;
 use crate::progress::Progress;
-use crate::store::{Convertible, GraphOutput, ResolvedModel, Store, TOKENIZER, Usable, WEIGHTS};
+use crate::store::{
+    Convertible, GraphOutput, ModelFiles, ResolvedModel, Store, TOKENIZER, Usable, WEIGHTS,
+};
 
 const READY_GRAPH: &str = "model.onnx";
 /// Lists the decisive files' hashes, which take too long to compute at every
@@ -54,16 +56,18 @@ pub(crate) fn resolve(
         Transformer::Checkpoint => {
             let weights_path = directory.join(WEIGHTS);
             let model = Convertible { name: &name, description, weights_path };
-            store.with_graph(&model, folder, precision.unwrap_or(Precision::Int8), progress)
+            store.with_files(&model, folder, precision.unwrap_or(Precision::Int8), progress)
         }
-        Transformer::ReadyGraph if precision == Some(Precision::Int8) => {
+        Transformer::ReadyGraph if precision.is_some_and(|given| given != Precision::Fp32) => {
             Err(ModelError::ReadyGraph { path: directory })
         }
         Transformer::ReadyGraph => Ok(description.resolved(&Usable {
             name: &name,
-            graph_path: directory.join(READY_GRAPH),
+            files: ModelFiles::Graph {
+                path: directory.join(READY_GRAPH),
+                output: GraphOutput::Tokens { pooling: description.pooling },
+            },
             tokenizer_path: folder.path.join(TOKENIZER),
-            output: GraphOutput::Tokens { pooling: description.pooling },
             precision: Precision::Fp32,
             content: folder.fetched_hashes(),
         })),
@@ -192,20 +196,20 @@ mod tests {
         let name = directory.path().to_str().unwrap();
 
         let first = try_resolve(home.path(), name).unwrap();
-        assert_eq!((first.precision, first.dim, first.max_tokens), (Precision::Int8, 8, 16));
-        assert!(first.graph_path.is_file() && first.tokenizer_path.is_file());
-        let made = fs::metadata(&first.graph_path).unwrap().modified().unwrap();
+        assert_eq!((first.precision, first.dim, first.max_tokens), (Precision::Int8Onnx, 8, 16));
+        assert!(first.files.path().is_file() && first.tokenizer_path.is_file());
+        let made = fs::metadata(first.files.path()).unwrap().modified().unwrap();
         assert_eq!(try_resolve(home.path(), name).unwrap(), first);
-        assert_eq!(fs::metadata(&first.graph_path).unwrap().modified().unwrap(), made);
+        assert_eq!(fs::metadata(first.files.path()).unwrap().modified().unwrap(), made);
 
         let full = try_resolve(home.path(), &format!("{name}@fp32")).unwrap();
         assert_ne!(full.fingerprint, first.fingerprint);
-        assert!(first.graph_path.is_file(), "precisions live side by side");
+        assert!(first.files.path().is_file(), "precisions live side by side");
 
         fs::write(directory.path().join(TOKENIZER), "{ }").unwrap();
         let changed = try_resolve(home.path(), name).unwrap();
         assert_ne!(changed.fingerprint, first.fingerprint);
-        assert!(!first.graph_path.exists(), "the earlier state is swept");
+        assert!(!first.files.path().exists(), "the earlier state is swept");
         assert_eq!(store(home.path()).verify(None).unwrap().len(), 4);
     }
 
@@ -216,10 +220,10 @@ mod tests {
         write_checkpoint(&directory.path().join(WEIGHTS));
         let name = directory.path().to_str().unwrap();
         let first = try_resolve(home.path(), name).unwrap();
-        let whole = fs::read(&first.graph_path).unwrap();
-        fs::write(&first.graph_path, &whole[..whole.len() / 2]).unwrap();
+        let whole = fs::read(first.files.path()).unwrap();
+        fs::write(first.files.path(), &whole[..whole.len() / 2]).unwrap();
         assert_eq!(try_resolve(home.path(), name).unwrap(), first);
-        assert_eq!(fs::read(&first.graph_path).unwrap(), whole, "converted anew");
+        assert_eq!(fs::read(first.files.path()).unwrap(), whole, "converted anew");
     }
 
     #[test]
@@ -231,7 +235,7 @@ mod tests {
         let found = try_resolve(home.path(), name).unwrap();
         assert_eq!(found.precision, Precision::Fp32);
         let lies = directory.path().canonicalize().unwrap().join(READY_GRAPH);
-        assert_eq!(found.graph_path, lies);
+        assert_eq!(found.files.path(), lies);
         let error = try_resolve(home.path(), &format!("{name}@int8")).unwrap_err();
         assert!(matches!(error, ModelError::ReadyGraph { .. }), "{error}");
 

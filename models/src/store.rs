@@ -7,7 +7,9 @@ use crate::card::{ModelCard, ModelName, Pooling, Precision};
 use crate::catalog;
 use crate::description::{Description, Transformer};
 use crate::error::ModelError;
-use crate::graph::{self, CONVERTER_VERSION, Checkpoint, ConvertError, GraphPrecision, WeightCode};
+use crate::graph::{
+    self, CONVERTER_VERSION, Checkpoint, ConvertError, GraphPrecision, WEIGHTS_VERSION, WeightCode,
+};
 use crate::hash;
 use crate::local;
 use crate::platform::{Machine, Platform};
@@ -33,18 +35,44 @@ pub enum GraphOutput {
     Sentence,
 }
 
+/// A model's numbers, and with that, what runs them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelFiles {
+    /// 8-bit weights in a safetensors file, for the engine's own forward pass.
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// How its token vectors become one.
+        pooling: Pooling,
+    },
+    /// A graph for ONNX Runtime.
+    Graph {
+        /// The graph; its weights may be in a file beside it.
+        path: PathBuf,
+        /// Where the text's vector is.
+        output: GraphOutput,
+    },
+}
+
+impl ModelFiles {
+    /// The file to load.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Weights { path, .. } | Self::Graph { path, .. } => path,
+        }
+    }
+}
+
 /// Files that are there, and all that must be known to use them rightly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvedModel {
     /// The card's name, or the directory's.
     pub name: String,
-    /// The ONNX graph; its weights may be in a file beside it.
-    pub graph_path: PathBuf,
+    /// What is loaded and run.
+    pub files: ModelFiles,
     /// The `tokenizer.json`. Its truncation and padding are not to be trusted:
     /// all-MiniLM-L6-v2's says 128 for both.
     pub tokenizer_path: PathBuf,
-    /// Where the text's vector is.
-    pub output: GraphOutput,
     /// Put before queries; empty for none.
     pub query_prefix: String,
     /// Put before passages; empty for none.
@@ -53,7 +81,8 @@ pub struct ResolvedModel {
     pub max_tokens: usize,
     /// Components of a vector.
     pub dim: usize,
-    /// What the graph computes with.
+    /// What the model computes with: what was asked for, or
+    /// [`Precision::Int8Onnx`] where [`Precision::Int8`] does not fit the model.
     pub precision: Precision,
     /// `NAME@PRECISION-HASH`; the hash covers the fetched files, how they are
     /// converted, prefixes, limit and pooling. Vectors compare iff fingerprints are equal.
@@ -248,51 +277,83 @@ impl Store {
             Description::read(&folder.path, Transformer::Checkpoint)?.with_card(card)?;
         let weights_path = folder.path.join(WEIGHTS);
         let model = Convertible { name: card.name, description, weights_path };
-        self.with_graph(&model, folder, precision, progress)
+        self.with_files(&model, folder, precision, progress)
     }
 
-    /// Converts where the folder has no graph of this precision yet.
-    pub(crate) fn with_graph(
+    /// Converts where the folder has no files of this precision yet.
+    pub(crate) fn with_files(
         &self,
         model: &Convertible<'_>,
         mut folder: Folder,
         precision: Precision,
         progress: &dyn Progress,
     ) -> Result<ResolvedModel, ModelError> {
-        let graph_precision = match precision {
-            Precision::Fp32 => GraphPrecision::Fp32,
-            Precision::Int8 => GraphPrecision::Int8(WeightCode::of_this_machine()),
-        };
-        let stem = graph_precision.stem();
-        let (graph, data) = (format!("{stem}.onnx"), format!("{stem}.bin"));
-        let has_graph =
-            |folder: &Folder| folder.file(&graph).is_some() && folder.file(&data).is_some();
-        if !has_graph(&folder) {
+        let precision = model.runnable(precision);
+        let target = Target::of(precision);
+        let has_files =
+            |folder: &Folder| target.names().iter().all(|name| folder.file(name).is_some());
+        if !has_files(&folder) {
             let name = folder.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let lock = Lock::acquire(&self.settings.locks(), &name, progress)?;
             // Another process may have converted while this one waited.
             if let Some(current) = Folder::open(&folder.path) {
                 folder = current;
             }
-            if !has_graph(&folder) {
+            if !has_files(&folder) {
                 let task = format!("converting {} to {precision}", model.name);
                 let _task = Task::start(progress, &task, None);
-                let staging = model.convert(graph_precision, &folder.path, &lock)?;
+                let staging = model.convert(target, &folder.path, &lock)?;
                 folder.add(&staging)?;
             }
         }
-        let output = match model.description.head() {
-            Some(_) => GraphOutput::Sentence,
-            None => GraphOutput::Tokens { pooling: model.description.pooling },
+        let path = folder.path.join(&target.names()[0]);
+        let pooling = model.description.pooling;
+        let files = match (target, model.description.head()) {
+            (Target::Weights, _) => ModelFiles::Weights { path, pooling },
+            (Target::Graph(_), Some(_)) => {
+                ModelFiles::Graph { path, output: GraphOutput::Sentence }
+            }
+            (Target::Graph(_), None) => {
+                ModelFiles::Graph { path, output: GraphOutput::Tokens { pooling } }
+            }
         };
         Ok(model.description.resolved(&Usable {
             name: model.name,
-            graph_path: folder.path.join(&graph),
+            files,
             tokenizer_path: folder.path.join(TOKENIZER),
-            output,
             precision,
             content: folder.fetched_hashes(),
         }))
+    }
+}
+
+/// What a conversion makes.
+#[derive(Clone, Copy)]
+enum Target {
+    /// 8-bit weights for the engine's own forward pass.
+    Weights,
+    /// A graph and its data.
+    Graph(GraphPrecision),
+}
+
+impl Target {
+    fn of(precision: Precision) -> Self {
+        match precision {
+            Precision::Fp32 => Self::Graph(GraphPrecision::Fp32),
+            Precision::Int8 => Self::Weights,
+            Precision::Int8Onnx => Self::Graph(GraphPrecision::Int8(WeightCode::of_this_machine())),
+        }
+    }
+
+    /// Its files; the first one is the one to load.
+    fn names(self) -> Vec<String> {
+        match self {
+            Self::Weights => vec![format!("weights-int8-v{WEIGHTS_VERSION}.safetensors")],
+            Self::Graph(precision) => {
+                let stem = precision.stem();
+                vec![format!("{stem}.onnx"), format!("{stem}.bin")]
+            }
+        }
     }
 }
 
@@ -304,33 +365,46 @@ pub(crate) struct Convertible<'a> {
 }
 
 impl Convertible<'_> {
-    fn convert(
-        &self,
-        precision: GraphPrecision,
-        folder: &Path,
-        lock: &Lock,
-    ) -> Result<Staging, ModelError> {
-        let Some(config) = self.description.config.clone() else {
+    /// The checkpoint; a directory with a ready graph has none.
+    fn checkpoint(&self) -> Option<Checkpoint> {
+        Some(Checkpoint {
+            weights_path: self.weights_path.clone(),
+            config: self.description.config.clone()?,
+            head: self.description.head(),
+        })
+    }
+
+    /// The precision in which this model can be run when another is asked for.
+    fn runnable(&self, precision: Precision) -> Precision {
+        let max_tokens = self.description.max_tokens;
+        let fits = |checkpoint| graph::fits_int8_weights(&checkpoint, max_tokens);
+        if precision == Precision::Int8 && !self.checkpoint().is_some_and(fits) {
+            return Precision::Int8Onnx;
+        }
+        precision
+    }
+
+    fn convert(&self, target: Target, folder: &Path, lock: &Lock) -> Result<Staging, ModelError> {
+        let Some(checkpoint) = self.checkpoint() else {
             return Err(ModelError::ReadyGraph { path: folder.to_owned() });
         };
-        let stem = precision.stem();
-        let (graph_name, data_name) = (format!("{stem}.onnx"), format!("{stem}.bin"));
-        let checkpoint = Checkpoint {
-            weights_path: self.weights_path.clone(),
-            config,
-            head: self.description.head(),
-        };
-        let mut staging = Staging::new(&folder.join(&stem), lock)?;
+        let names = target.names();
+        let mut staging = Staging::new(&folder.join(&names[0]), lock)?;
         let mut graph = Vec::new();
-        let at = folder.join(&data_name);
-        staging.write(&data_name, Origin::Converted, |writer| {
-            let converted = graph::convert(&checkpoint, precision, writer, &data_name);
-            graph = converted.map_err(|source| self.convert_error(source, &at))?;
-            Ok(())
-        })?;
-        staging.write(&graph_name, Origin::Converted, |writer| {
-            writer.write_all(&graph).map_err(ModelError::io("write", &folder.join(&graph_name)))
-        })?;
+        // A graph's data comes first: where its tensors lie stands in the graph.
+        for name in names.iter().rev() {
+            let at = folder.join(name);
+            staging.write(name, Origin::Converted, |writer| match target {
+                Target::Weights => graph::write_int8_weights(&checkpoint, writer)
+                    .map_err(|source| self.convert_error(source, &at)),
+                Target::Graph(precision) if graph.is_empty() => {
+                    graph = graph::convert(&checkpoint, precision, writer, name)
+                        .map_err(|source| self.convert_error(source, &at))?;
+                    Ok(())
+                }
+                Target::Graph(_) => writer.write_all(&graph).map_err(ModelError::io("write", &at)),
+            })?;
+        }
         Ok(staging)
     }
 
@@ -346,9 +420,8 @@ impl Convertible<'_> {
 /// What a description still needs to become a resolved model.
 pub(crate) struct Usable<'a> {
     pub(crate) name: &'a str,
-    pub(crate) graph_path: PathBuf,
+    pub(crate) files: ModelFiles,
     pub(crate) tokenizer_path: PathBuf,
-    pub(crate) output: GraphOutput,
     pub(crate) precision: Precision,
     /// Hashes of the files that decide a vector.
     pub(crate) content: Vec<String>,
@@ -356,21 +429,25 @@ pub(crate) struct Usable<'a> {
 
 impl Description {
     /// Joins what is known about a model with its files.
-    pub(crate) fn resolved(&self, files: &Usable<'_>) -> ResolvedModel {
-        let Usable { name, graph_path, tokenizer_path, output, precision, content } = files;
-        // Debug quotes the prefixes, so that no two tuples print alike. The
-        // checkpoint and the converter's version stand for the graph: its own
-        // bytes differ between processors whose vectors are the same.
+    pub(crate) fn resolved(&self, usable: &Usable<'_>) -> ResolvedModel {
+        let Usable { name, files, tokenizer_path, precision, content } = usable;
+        // The checkpoint and the converter's version stand for a graph: its own
+        // bytes differ between processors whose vectors are the same. That of
+        // the weights stands for the arithmetic too.
+        let arithmetic = match files {
+            ModelFiles::Weights { pooling, .. } => format!("weights {WEIGHTS_VERSION} {pooling:?}"),
+            ModelFiles::Graph { output, .. } => format!("{CONVERTER_VERSION} {output:?}"),
+        };
+        // Debug quotes the prefixes, so that no two tuples print alike.
         let decisive = format!(
-            "{content:?} {CONVERTER_VERSION} {output:?} {:?} {:?} {} {}",
+            "{content:?} {arithmetic} {:?} {:?} {} {}",
             self.query_prefix, self.passage_prefix, self.max_tokens, self.dim
         );
         let hash = hash::of_bytes(decisive.as_bytes());
         ResolvedModel {
             name: (*name).to_owned(),
-            graph_path: graph_path.clone(),
+            files: files.clone(),
             tokenizer_path: tokenizer_path.clone(),
-            output: *output,
             query_prefix: self.query_prefix.clone(),
             passage_prefix: self.passage_prefix.clone(),
             max_tokens: self.max_tokens,

@@ -49,7 +49,7 @@ struct Output {
 
 #[derive(Debug, Args)]
 struct PullArgs {
-    /// NAME[@fp32|@int8] or a directory; int8 unless it says otherwise
+    /// NAME[@fp32|@int8|@int8-onnx] or a directory; int8 unless it says otherwise
     #[arg(value_name = "MODEL", default_value = DEFAULT_MODEL)]
     names: Vec<String>,
 
@@ -185,12 +185,16 @@ impl From<ListedModel> for ModelRow {
 
 impl From<CachedFolder> for FolderRow {
     fn from(folder: CachedFolder) -> Self {
-        let precisions = Precision::ALL.iter().map(Precision::to_string).filter(|precision| {
-            let prefix = format!("graph-{precision}-");
-            folder.files.iter().any(|file| file.path.starts_with(&prefix))
+        let precisions = Precision::ALL.iter().filter(|precision| {
+            let prefix = match precision {
+                Precision::Int8 => "weights-int8-",
+                Precision::Fp32 => "graph-fp32-",
+                Precision::Int8Onnx => "graph-int8-",
+            };
+            folder.files.iter().any(|file| file.path.starts_with(prefix))
         });
         Self {
-            precisions: precisions.collect(),
+            precisions: precisions.map(Precision::to_string).collect(),
             bytes: folder.files.iter().map(|file| file.bytes).sum(),
             path: folder.path,
             source: folder.source,
@@ -225,7 +229,8 @@ struct PulledModel {
     name: String,
     precision: String,
     fingerprint: String,
-    graph: PathBuf,
+    /// What is loaded: 8-bit weights, or a graph.
+    file: PathBuf,
     tokenizer: PathBuf,
     dim: usize,
     max_tokens: usize,
@@ -242,7 +247,7 @@ fn pull(store: &Store, args: &PullArgs) -> anyhow::Result<()> {
         return options::print_json(&report);
     }
     for model in &report.models {
-        println!("{}  {}", model.fingerprint, model.graph.display());
+        println!("{}  {}", model.fingerprint, model.file.display());
     }
     println!("ONNX Runtime  {}", report.runtime.display());
     Ok(())
@@ -254,7 +259,7 @@ impl From<ResolvedModel> for PulledModel {
             name: model.name,
             precision: model.precision.to_string(),
             fingerprint: model.fingerprint,
-            graph: model.graph_path,
+            file: model.files.path().to_owned(),
             tokenizer: model.tokenizer_path,
             dim: model.dim,
             max_tokens: model.max_tokens,

@@ -8,7 +8,7 @@ use std::time::Instant;
 use benches::Failure;
 use benches::party::{Round, serve};
 use benches::rows::read_rows;
-use engine::{GraphParams, VectorFile, VectorSearch};
+use engine::{GraphBuilder, GraphParams, VectorFile, VectorLayout, VectorSearch, VectorStorage};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,15 +18,7 @@ enum Command {
     /// Says that the process is up.
     Ready,
     /// Builds a file from rows.
-    Build {
-        vectors: PathBuf,
-        dim: usize,
-        limit: Option<usize>,
-        path: PathBuf,
-        threads: NonZeroUsize,
-        m: Option<usize>,
-        ef_construction: Option<usize>,
-    },
+    Build(Build),
     /// Opens one, for the rounds that follow.
     Open { path: PathBuf, dim: usize },
     /// Searches for every query of a file.
@@ -39,6 +31,19 @@ enum Command {
     },
 }
 
+#[derive(Deserialize)]
+struct Build {
+    vectors: PathBuf,
+    dim: usize,
+    limit: Option<usize>,
+    path: PathBuf,
+    threads: NonZeroUsize,
+    builder: Option<GraphBuilder>,
+    storage: Option<VectorStorage>,
+    m: Option<usize>,
+    ef_construction: Option<usize>,
+}
+
 /// What is swept to reach a recall.
 #[derive(Deserialize)]
 struct Setting {
@@ -49,17 +54,23 @@ fn main() -> Result<(), Failure> {
     let mut open: Option<(VectorFile, usize)> = None;
     serve(|command| match command {
         Command::Ready => Ok(json!({})),
-        Command::Build { vectors, dim, limit, path, threads, m, ef_construction } => {
+        Command::Build(build) => {
+            let Build { vectors, dim, limit, path, threads, .. } = build;
             let values = read_rows(&vectors, dim, limit)?;
             let defaults = GraphParams::default();
             let params = GraphParams {
-                m: m.unwrap_or(defaults.m),
-                ef_construction: ef_construction.unwrap_or(defaults.ef_construction),
+                builder: build.builder.unwrap_or(defaults.builder),
+                m: build.m.unwrap_or(defaults.m),
+                ef_construction: build.ef_construction.unwrap_or(defaults.ef_construction),
                 ..defaults
+            };
+            let layout = VectorLayout {
+                storage: build.storage.unwrap_or_default(),
+                ..VectorLayout::default()
             };
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build()?;
             let started = Instant::now();
-            pool.install(|| VectorFile::build(&path, dim, &values, &params))?;
+            pool.install(|| VectorFile::build(&path, dim, &values, layout, &params))?;
             Ok(json!({ "seconds": started.elapsed().as_secs_f64() }))
         }
         Command::Open { path, dim } => {

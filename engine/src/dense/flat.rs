@@ -10,7 +10,8 @@ use std::collections::BinaryHeap;
 
 use rayon::prelude::*;
 
-use super::metric::dot;
+use super::ranks::OrdRanks;
+use super::storage::Rows;
 use crate::document::ChunkOrd;
 use crate::ord_set::OrdSet;
 use crate::ranked_list::ScoredChunk;
@@ -22,10 +23,6 @@ const PARALLEL_VALUES: usize = 1 << 22;
 /// Values a thread takes at a time.
 const BLOCK_VALUES: usize = 1 << 20;
 
-/// A filter that allows less than one row in this many is walked from its own
-/// side, each member looked up among the rows, instead of testing every row.
-const SPARSE: usize = 32;
-
 /// Unit rows and their chunks, read in place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FlatIndex<'a> {
@@ -33,27 +30,18 @@ pub(super) struct FlatIndex<'a> {
     pub(super) dim: usize,
     /// `[n]`, strictly ascending.
     pub(super) ords: &'a [u32],
-    /// `[n, dim]`.
-    pub(super) values: &'a [f32],
+    /// Where each chunk lies.
+    pub(super) ranks: &'a OrdRanks,
+    /// `n` of them.
+    pub(super) rows: Rows<'a>,
 }
 
-impl<'a> FlatIndex<'a> {
-    /// The vector of row `at`.
-    #[inline]
-    pub(super) fn row(&self, at: usize) -> &'a [f32] {
-        &self.values[at * self.dim..][..self.dim]
-    }
-
-    /// The row that holds `ord`.
-    pub(super) fn position(&self, ord: ChunkOrd) -> Option<usize> {
-        self.ords.binary_search(&ord.0).ok()
-    }
-
+impl FlatIndex<'_> {
     /// The chunk and the cosine of row `at`; nothing when a damaged file makes
     /// the score not finite.
     #[inline]
     pub(super) fn scored(&self, query: &[f32], at: usize) -> Option<ScoredChunk> {
-        let score = f64::from(dot(query, self.row(at)));
+        let score = f64::from(self.rows.score(query, at));
         score.is_finite().then(|| ScoredChunk { ord: ChunkOrd(self.ords[at]), score })
     }
 
@@ -102,36 +90,12 @@ impl<'a> FlatIndex<'a> {
         scan: impl Fn(&[u32]) -> A + Send + Sync,
         join: impl Fn(A, A) -> A + Send + Sync,
     ) -> Option<A> {
-        let rows = self.allowed_rows(allowed);
+        let rows = self.ranks.allowed(allowed);
         if rows.len() * self.dim < PARALLEL_VALUES {
             return (!rows.is_empty()).then(|| scan(&rows));
         }
         let block = (BLOCK_VALUES / self.dim).max(1);
         rows.par_chunks(block).map(scan).reduce_with(join)
-    }
-
-    /// The rows whose chunks are allowed, ascending.
-    fn allowed_rows(&self, allowed: &OrdSet) -> Vec<u32> {
-        if allowed.len() < self.ords.len() / SPARSE {
-            let mut from = 0;
-            let mut rows = Vec::with_capacity(allowed.len());
-            for ord in allowed.iter() {
-                let rest = &self.ords[from..];
-                match rest.binary_search(&ord.0) {
-                    Ok(at) => {
-                        rows.push((from + at) as u32);
-                        from += at + 1;
-                    }
-                    Err(at) => from += at,
-                }
-            }
-            return rows;
-        }
-        (0_u32..)
-            .zip(self.ords)
-            .filter(|&(_, &ord)| allowed.contains(ChunkOrd(ord)))
-            .map(|(at, _)| at)
-            .collect()
     }
 }
 
@@ -209,20 +173,6 @@ mod tests {
             expected.truncate(depth);
             prop_assert_eq!(RankedList::from_scored(best.into_entries()), expected);
         }
-
-        #[test]
-        fn both_ways_of_listing_allowed_rows_agree(
-            ords in prop::collection::btree_set(0_u32..2_000, 0..400),
-            allowed in prop::collection::btree_set(0_u32..2_000, 0..60),
-        ) {
-            let ords: Vec<u32> = ords.into_iter().collect();
-            let allowed = OrdSet::from_ords(2_000, allowed.into_iter().map(ChunkOrd));
-            let flat = FlatIndex { dim: 1, ords: &ords, values: &[] };
-            let expected: Vec<u32> = (0..ords.len() as u32)
-                .filter(|&at| allowed.contains(ChunkOrd(ords[at as usize])))
-                .collect();
-            prop_assert_eq!(flat.allowed_rows(&allowed), expected);
-        }
     }
 
     #[test]
@@ -231,7 +181,9 @@ mod tests {
         // Few distinct values: many ties.
         let values: Vec<f32> = (0..n * dim).map(|at| ((at * 7919) % 13) as f32 / 13.0).collect();
         let ords: Vec<u32> = (0..n as u32).collect();
-        let flat = FlatIndex { dim, ords: &ords, values: &values };
+        let ranks = OrdRanks::new(&ords);
+        let rows = Rows::F32(&values);
+        let flat = FlatIndex { dim, ords: &ords, ranks: &ranks, rows };
         let allowed =
             OrdSet::from_ords(n as u32, (0..n as u32).filter(|ord| ord % 3 > 0).map(ChunkOrd));
         let query = vec![0.125; dim];

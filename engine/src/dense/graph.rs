@@ -1,30 +1,59 @@
-//! The flat neighbourhood graph and the walk over it.
+//! The flat neighbourhood graph of one segment, as it is stored.
 //!
 //! The bottom layer holds every distinct vector with `2 · m` link slots; each
 //! higher layer a thinner sample with `m`. A search descends greedily to a
-//! start near the query, then expands the nearest node not yet expanded until
-//! none could improve the `ef` kept. Rows that a filter or a deletion excludes
-//! are walked through but not kept.
+//! start near the query and then walks the bottom layer ([`super::walk`]).
 //!
-//! Source: Malkov and Yashunin, TPAMI 2020, algorithms 2 and 5. Differs: plain
-//! arrays in place of objects, similarities of eight-bit codes, and identical
-//! vectors stand for each other (`twins`), so that a thousand copies cannot wall
-//! off a part of the graph. One sorted array in place of the two heaps is a
-//! sixth faster at `ef` 40 and equal at 400, but quadratic where a filter keeps
-//! away what is near the query.
+//! Source: Malkov and Yashunin, TPAMI 2020, algorithm 5. Differs: plain arrays
+//! in place of objects, similarities of eight-bit codes, and identical vectors
+//! stand for each other (`twins`), so that a thousand copies cannot wall off a
+//! part of the graph.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::sync::{Mutex, PoisonError};
-
-use super::metric::prefetch;
 use super::quantize::{Codes, MAX_SCALE};
+use super::walk::Scratch;
 
 /// Marks an unused link slot and the last twin.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// More layers than a graph of 2^32 rows ever has.
+/// More layers than a graph of 2^31 rows ever has.
 pub(super) const MAX_LAYERS: usize = 16;
+
+/// The most rows of a graph: a walk packs a row into 31 bits.
+pub(super) const MAX_ROWS: usize = 1 << 31;
+
+/// Links of equally many slots a node, unused slots [`NONE`] at the end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Links<'a> {
+    /// Slots of a node.
+    pub(super) width: usize,
+    /// `[n, width]`.
+    pub(super) slots: &'a [u32],
+}
+
+impl<'a> Links<'a> {
+    /// The slots of `node`, used and unused.
+    #[inline]
+    pub(super) fn slots_of(&self, node: u32) -> &'a [u32] {
+        &self.slots[node as usize * self.width..][..self.width]
+    }
+
+    /// What `node` links to.
+    #[inline]
+    pub(super) fn of(&self, node: u32) -> impl Iterator<Item = u32> + use<'a> {
+        used(self.slots_of(node))
+    }
+
+    /// How many nodes there are.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len() / self.width
+    }
+}
+
+/// The used ones of a node's link slots.
+#[inline]
+pub(super) fn used(slots: &[u32]) -> impl Iterator<Item = u32> {
+    slots.iter().copied().take_while(|&next| next != NONE)
+}
 
 /// A graph over the rows of one segment, read in place.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +64,7 @@ pub(super) struct HnswIndex<'a> {
     pub(super) m: usize,
     /// Where every search begins: a row of the topmost layer.
     pub(super) entry: u32,
-    /// `[n, 2 · m]` rows, unused slots [`NONE`] at the end.
+    /// `[n, 2 · m]` rows.
     pub(super) links: &'a [u32],
     /// `[n]`: the next row with the same vector, or [`NONE`]. Of twins only the
     /// first is a node of the graph.
@@ -44,7 +73,7 @@ pub(super) struct HnswIndex<'a> {
     pub(super) layer_sizes: &'a [u32],
     /// Rows of the higher layers one after the other, each ascending.
     pub(super) layer_rows: &'a [u32],
-    /// `[layer_rows, m]`: positions within the same layer, padded with [`NONE`].
+    /// `[layer_rows, m]`: positions within the same layer.
     pub(super) layer_links: &'a [u32],
 }
 
@@ -52,36 +81,7 @@ pub(super) struct HnswIndex<'a> {
 #[derive(Clone, Copy)]
 struct Layer<'a> {
     rows: &'a [u32],
-    links: &'a [u32],
-}
-
-/// How far a walk may go.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct WalkLimits {
-    /// Allowed nodes to keep; the walk ends when the nearest unexpanded node
-    /// cannot improve them. At least 1.
-    pub(super) ef: usize,
-    /// Nodes that may be compared with the query before the walk gives up.
-    pub(super) budget: usize,
-}
-
-/// A node met on a walk; the greater is the nearer, and of equally near ones the
-/// one with the lower row. One word, so that a heap moves and compares words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Near(u64);
-
-impl Near {
-    fn new(similarity: f32, row: u32) -> Self {
-        let bits = similarity.to_bits();
-        // Maps the order of finite floats to that of integers.
-        let ordered = if similarity.is_sign_negative() { !bits } else { bits | 1 << 31 };
-        Self(u64::from(ordered) << 32 | u64::from(!row))
-    }
-
-    /// Which row.
-    pub(super) fn row(self) -> u32 {
-        !(self.0 as u32)
-    }
+    links: Links<'a>,
 }
 
 impl<'a> HnswIndex<'a> {
@@ -92,17 +92,17 @@ impl<'a> HnswIndex<'a> {
     /// What does not hold.
     pub(super) fn check(&self, n: usize) -> Result<(), &'static str> {
         let holds = |condition: bool, what: &'static str| condition.then_some(()).ok_or(what);
+        holds(n < MAX_ROWS, "the graph has too many rows")?;
         holds(self.twins.len() == n, "the graph does not fit its chunks")?;
         holds(self.links.len() == n * 2 * self.m, "the graph's links do not fit its rows")?;
         holds(self.codes.scales.len() == n, "the code scales do not fit the rows")?;
         holds(self.codes.values.len() == n * self.codes.dim, "the codes do not fit the rows")?;
         let scales = self.codes.scales.iter().all(|&scale| scale > 0.0 && scale <= MAX_SCALE);
         holds(scales, "a code scale is out of range")?;
-        let in_range = |limit: usize| move |&at: &u32| (at as usize) < limit || at == NONE;
-        holds(self.links.iter().all(in_range(n)), "a link leaves the graph")?;
+        holds(all_in_range(self.links, n), "a link leaves the graph")?;
         // Ascending, so a chain of twins ends.
-        let twins = (0_u32..).zip(self.twins).all(|(row, &twin)| twin > row && in_range(n)(&twin));
-        holds(twins, "a chain of identical rows does not ascend")?;
+        let twins = (0_u32..).zip(self.twins).all(|(row, &twin)| twin > row);
+        holds(twins && all_in_range(self.twins, n), "a chain of identical rows does not ascend")?;
         let sizes: usize = self.layer_sizes.iter().map(|&size| size as usize).sum();
         holds(sizes == self.layer_rows.len(), "the graph's layers do not add up")?;
         holds(self.layer_links.len() == sizes * self.m, "a layer's links do not fit its rows")?;
@@ -115,7 +115,7 @@ impl<'a> HnswIndex<'a> {
                 None => layer.rows.iter().all(|&row| (row as usize) < n),
             };
             holds(nested, "a layer holds a row that the layer below lacks")?;
-            holds(layer.links.iter().all(in_range(layer.rows.len())), "a link leaves its layer")?;
+            holds(all_in_range(layer.links.slots, layer.rows.len()), "a link leaves its layer")?;
             below = Some(layer);
         }
         let entry = match below {
@@ -125,11 +125,15 @@ impl<'a> HnswIndex<'a> {
         holds(entry, "the entry point is not in the topmost layer")
     }
 
-    /// The links of `row` in the bottom layer.
+    /// The links of the bottom layer.
     #[inline]
-    pub(super) fn links_of(&self, row: u32) -> impl Iterator<Item = u32> + use<'a> {
-        let width = 2 * self.m;
-        used(&self.links[row as usize * width..][..width])
+    pub(super) fn bottom(&self) -> Links<'a> {
+        Links { width: 2 * self.m, slots: self.links }
+    }
+
+    /// Whether any two rows have the same vector.
+    pub(super) fn has_twins(&self) -> bool {
+        self.twins.iter().any(|&twin| twin != NONE)
     }
 
     /// `row` and the rows after it with the same vector, ascending.
@@ -140,77 +144,17 @@ impl<'a> HnswIndex<'a> {
         })
     }
 
-    /// Walks to the allowed nodes nearest to `query`, at most `ef`, in no
-    /// particular order; nothing when the budget is spent before the walk has
-    /// come to its end.
-    pub(super) fn search<'s>(
-        &self,
-        query: &[i8],
-        limits: WalkLimits,
-        allowed: impl Fn(u32) -> bool,
-        scratch: &'s mut Scratch,
-    ) -> Option<&'s mut [Near]> {
-        scratch.reset(self.twins.len());
-        let Scratch { visited, epoch, frontier, kept, fresh, found } = scratch;
-        fresh.push(self.descend(query));
-        visited[fresh[0] as usize] = *epoch;
-        let mut n_compared = 0;
-        loop {
-            n_compared += fresh.len();
-            if n_compared > limits.budget {
-                return None;
-            }
-            for next in fresh.drain(..) {
-                let near = Near::new(self.codes.similarity(query, next), next);
-                let is_full = kept.len() >= limits.ef;
-                if is_full && kept.peek().is_some_and(|worst| near < worst.0) {
-                    continue;
-                }
-                frontier.push(near);
-                if allowed(next) {
-                    kept.push(Reverse(near));
-                    if is_full {
-                        kept.pop();
-                    }
-                }
-            }
-            let Some(nearest) = frontier.pop() else { break };
-            if kept.len() >= limits.ef && kept.peek().is_some_and(|worst| nearest < worst.0) {
-                break;
-            }
-            // All lines are asked for before the first is needed, so that the
-            // misses overlap.
-            for next in self.links_of(nearest.row()) {
-                if visited[next as usize] != *epoch {
-                    visited[next as usize] = *epoch;
-                    prefetch(self.codes.row(next));
-                    fresh.push(next);
-                }
-            }
-        }
-        found.extend(kept.drain().map(|Reverse(near)| near));
-        Some(found)
-    }
-
-    /// Goes greedily from the entry point down to the second layer.
-    fn descend(&self, query: &[i8]) -> u32 {
+    /// Goes greedily from the entry point down to the second layer; the row
+    /// where a walk of the bottom layer starts.
+    pub(super) fn descend(&self, query: &[i8], scratch: &mut Scratch) -> u32 {
         let mut row = self.entry;
         for layer in self.layers().rev() {
             // `check` saw that layers are nested; a row that is not found would
             // only cost the descent one layer.
-            let Ok(mut at) = layer.rows.binary_search(&row) else { continue };
-            let mut best = self.codes.similarity(query, row);
-            let mut improved = true;
-            while improved {
-                improved = false;
-                for next in used(&layer.links[at * self.m..][..self.m]) {
-                    let similarity = self.codes.similarity(query, layer.rows[next as usize]);
-                    if similarity > best {
-                        (best, at, improved) = (similarity, next as usize, true);
-                    }
-                }
-            }
-            row = layer.rows[at];
+            let Ok(at) = layer.rows.binary_search(&row) else { continue };
+            let at = scratch
+                .greedy(self.codes, query, layer.links, at as u32, |at| layer.rows[at as usize]);
+            row = layer.rows[at as usize];
         }
         row
     }
@@ -222,81 +166,15 @@ impl<'a> HnswIndex<'a> {
         (0..sizes.len()).map(move |at| {
             let from: usize = sizes[..at].iter().map(|&size| size as usize).sum();
             let to = from + sizes[at] as usize;
-            Layer { rows: &rows[from..to], links: &links[from * m..to * m] }
+            let links = Links { width: m, slots: &links[from * m..to * m] };
+            Layer { rows: &rows[from..to], links }
         })
     }
 }
 
-/// The used ones of a node's link slots.
-#[inline]
-pub(super) fn used(slots: &[u32]) -> impl Iterator<Item = u32> {
-    slots.iter().copied().take_while(|&next| next != NONE)
-}
-
-/// Memory of one walk, used again by the next: what was visited carries the
-/// walk's number, so nothing is cleared between two walks but every 255th time.
-#[derive(Debug, Default)]
-pub(super) struct Scratch {
-    visited: Vec<u8>,
-    epoch: u8,
-    /// Met and not expanded, the nearest on top.
-    frontier: BinaryHeap<Near>,
-    /// Allowed and kept, the farthest on top.
-    kept: BinaryHeap<Reverse<Near>>,
-    /// Met for the first time and not compared yet.
-    fresh: Vec<u32>,
-    found: Vec<Near>,
-}
-
-impl Scratch {
-    fn reset(&mut self, n: usize) {
-        self.epoch = self.epoch.wrapping_add(1);
-        if self.epoch == 0 || self.visited.len() != n {
-            self.visited.clear();
-            self.visited.resize(n, 0);
-            self.epoch = 1;
-        }
-        self.frontier.clear();
-        self.kept.clear();
-        self.fresh.clear();
-        self.found.clear();
-    }
-}
-
-/// Scratch memory of one segment: as many pieces as searches ever ran at once.
-#[derive(Debug, Default)]
-pub(super) struct ScratchPool(Mutex<Vec<Scratch>>);
-
-impl ScratchPool {
-    /// Runs `walk` with a piece that no other thread holds.
-    pub(super) fn with<T>(&self, walk: impl FnOnce(&mut Scratch) -> T) -> T {
-        // A panic elsewhere leaves at worst a used piece behind: `reset` cleans it.
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut scratch = lock().pop().unwrap_or_default();
-        let result = walk(&mut scratch);
-        lock().push(scratch);
-        result
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn packed_nodes_keep_the_order(a in -2.0_f32..2.0, b in -2.0_f32..2.0, row in any::<u32>()) {
-            let order = Near::new(a, row).cmp(&Near::new(b, row));
-            prop_assert_eq!(order, a.total_cmp(&b));
-            prop_assert_eq!(Near::new(a, row).row(), row);
-        }
-    }
-
-    #[test]
-    fn the_lower_row_is_nearer_on_a_tie() {
-        assert!(Near::new(0.5, 3) > Near::new(0.5, 4));
-        assert!(Near::new(-0.5, 3) > Near::new(-0.5, u32::MAX));
-    }
+/// Whether every entry is below `limit` or unused. Without an early end, so that
+/// it runs at the speed of memory: opening reads all links.
+fn all_in_range(entries: &[u32], limit: usize) -> bool {
+    // An unused entry becomes 0, the others one more than they are.
+    entries.iter().fold(true, |all, &at| all & (at.wrapping_add(1) as usize <= limit))
 }

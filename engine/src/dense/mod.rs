@@ -1,25 +1,31 @@
 //! Search by vectors: the dense leg.
 //!
 //! A [`VectorIndex`] is the vector segments of one generation. A small segment
-//! is scanned exactly ([`flat`]); a large one carries a graph ([`hnsw`] inserts,
-//! [`refine`] improves, [`graph`] walks), built once when the segment is written
-//! and walked on eight-bit codes ([`quantize`]). Whatever finds a chunk, its score
-//! is the same `f32` dot product of unit vectors ([`metric`]): a cosine, higher is
-//! better, comparable between all lists that share an encoder.
+//! is scanned exactly ([`flat`]); a large one carries a graph ([`mod@build`] makes
+//! it, [`graph`] is its stored form, [`walk`] searches it), built once when the
+//! segment is written and walked on eight-bit codes ([`quantize`]); [`mod@plan`]
+//! decides between the two. Whatever finds a chunk, its score is the same product
+//! of the query and the row as it is stored ([`storage`], [`kernels`]): a cosine,
+//! higher is better, comparable between all lists of one index.
 
+mod build;
 mod flat;
 mod graph;
-mod hnsw;
-mod metric;
+mod kernels;
+mod plan;
 mod quantize;
-mod refine;
+mod ranks;
 mod segment;
 mod standalone;
+mod storage;
+mod walk;
 
 use std::sync::Arc;
 
 pub(crate) use segment::{VectorSegment, write_segment};
 pub use standalone::{VectorFile, VectorFileSize};
+pub(crate) use storage::EncodedRows;
+pub use storage::{VectorLayout, VectorStorage};
 
 use crate::document::ChunkOrd;
 use crate::error::SegmentError;
@@ -47,12 +53,25 @@ pub enum VectorSearch {
     },
 }
 
+/// Who inserts the nodes of a graph.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GraphBuilder {
+    /// Our own, in batches over all threads.
+    #[default]
+    Batched,
+    /// The crate `hnsw_rs`, one node after the other on one thread: the reference.
+    HnswRs,
+}
+
 /// How the graph of a segment is built.
 ///
 /// Source: `m` and `ef_construction` as in Malkov and Yashunin, TPAMI 2020.
 /// It serialises because the manifest of an index holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct GraphParams {
+    /// Who inserts the nodes.
+    pub builder: GraphBuilder,
     /// Links of a node in the higher layers, half of those in the bottom one.
     /// In [`GraphParams::M_RANGE`]; default 16.
     pub m: usize,
@@ -77,7 +96,7 @@ impl GraphParams {
     /// # Errors
     /// [`DenseError::GraphParam`] with the first value outside its range.
     pub fn validate(&self) -> Result<(), DenseError> {
-        let Self { m, ef_construction, min_rows: _, seed: _ } = *self;
+        let Self { builder: _, m, ef_construction, min_rows: _, seed: _ } = *self;
         for (name, value, range) in [
             ("m", m, Self::M_RANGE),
             ("ef_construction", ef_construction, Self::EF_CONSTRUCTION_RANGE),
@@ -93,7 +112,13 @@ impl GraphParams {
 
 impl Default for GraphParams {
     fn default() -> Self {
-        Self { m: 16, ef_construction: 100, min_rows: 5_000, seed: 0 }
+        Self {
+            builder: GraphBuilder::default(),
+            m: 16,
+            ef_construction: 100,
+            min_rows: 5_000,
+            seed: 0,
+        }
     }
 }
 
@@ -119,15 +144,29 @@ pub enum DenseError {
         /// The most there may be.
         max: usize,
     },
-    /// The number of values is not rows times components.
-    #[error("{values} values are not {rows} rows of {dim} components")]
+    /// The number of values is no whole number of rows.
+    #[error("{values} values are not whole rows of {dim} components")]
     Shape {
         /// Values given.
         values: usize,
-        /// Rows given.
-        rows: usize,
         /// Components of a row.
         dim: usize,
+    },
+    /// A layout that keeps more components than vectors have, or none.
+    #[error("{dim} components are to be kept of vectors of {encoder_dim}; 1 to {encoder_dim} can")]
+    LayoutDim {
+        /// Components to be kept.
+        dim: usize,
+        /// Components of the encoder's vectors.
+        encoder_dim: usize,
+    },
+    /// More rows than a graph can number.
+    #[error("{rows} rows are too many for one graph; at most {max} fit")]
+    TooManyRows {
+        /// Rows given.
+        rows: usize,
+        /// The most there may be.
+        max: usize,
     },
     /// Rows are not in the order of their chunks, or one comes twice.
     #[error("row {row} holds chunk {ord} after chunk {previous}; rows must ascend")]
@@ -189,38 +228,6 @@ impl std::fmt::Display for VectorName {
     }
 }
 
-/// Vectors to be written as one segment.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct VectorRows<'a> {
-    /// Components of a row.
-    pub(crate) dim: usize,
-    /// `[n]`, strictly ascending.
-    pub(crate) ords: &'a [u32],
-    /// `[n, dim]`, row-major, unit rows.
-    pub(crate) values: &'a [f32],
-}
-
-impl VectorRows<'_> {
-    /// Checks shape, order, finiteness and length: what was let in here is never
-    /// checked again.
-    fn validate(&self) -> Result<(), DenseError> {
-        let Self { dim, ords, values } = *self;
-        if dim == 0 || dim > metric::MAX_DIM {
-            return Err(DenseError::DimensionRange { dim, max: metric::MAX_DIM });
-        }
-        if ords.len().checked_mul(dim) != Some(values.len()) {
-            return Err(DenseError::Shape { values: values.len(), rows: ords.len(), dim });
-        }
-        if let Some(before) = ords.windows(2).position(|pair| pair[0] >= pair[1]) {
-            let (previous, ord) = (ords[before], ords[before + 1]);
-            return Err(DenseError::Order { row: before + 1, ord, previous });
-        }
-        ords.iter()
-            .zip(values.chunks_exact(dim))
-            .try_for_each(|(&ord, row)| check_unit(VectorName::Chunk(ChunkOrd(ord)), row))
-    }
-}
-
 /// Lets only finite vectors of length 1 pass.
 fn check_unit(vector: VectorName, values: &[f32]) -> Result<(), DenseError> {
     if let Some(component) = values.iter().position(|value| !value.is_finite()) {
@@ -234,34 +241,45 @@ fn check_unit(vector: VectorName, values: &[f32]) -> Result<(), DenseError> {
 }
 
 /// A query as the segments read it.
-struct Query<'a> {
-    values: &'a [f32],
+struct Query {
+    values: Vec<f32>,
     codes: Vec<i8>,
 }
 
-impl<'a> Query<'a> {
-    fn new(values: &'a [f32], dim: usize) -> Result<Self, DenseError> {
-        if values.len() != dim {
-            return Err(DenseError::Dimension { found: values.len(), expected: dim });
-        }
-        check_unit(VectorName::Query, values)?;
-        let mut codes = Vec::with_capacity(dim);
-        quantize::quantize_row(values, &mut codes);
+impl Query {
+    /// Of a unit vector with `dims.0` components, of which `dims.1` are kept.
+    fn new(values: &[f32], dims: (usize, usize)) -> Result<Self, DenseError> {
+        let values = storage::kept_components(VectorName::Query, values, dims)?;
+        let mut codes = Vec::with_capacity(values.len());
+        quantize::quantize_row(&values, &mut codes);
         Ok(Self { values, codes })
     }
+}
+
+/// A search as one segment sees it.
+#[derive(Clone, Copy)]
+struct SegmentQuery<'a> {
+    query: &'a Query,
+    depth: usize,
+    allowed: &'a OrdSet,
+    how: VectorSearch,
+    /// The part of all rows with a graph that the segment holds.
+    share: f64,
 }
 
 /// The vector segments of one generation; a chunk is in at most one of them.
 #[derive(Debug)]
 pub(crate) struct VectorIndex {
-    dim: usize,
+    /// Components of the encoder's vectors and of the stored ones.
+    dims: (usize, usize),
     segments: Vec<Arc<VectorSegment>>,
 }
 
 impl VectorIndex {
-    /// An index over segments that were opened with the same `dim`.
-    pub(crate) fn new(dim: usize, segments: Vec<Arc<VectorSegment>>) -> Self {
-        Self { dim, segments }
+    /// An index over segments whose vectors have `dims.1` components, kept of
+    /// the encoder's `dims.0`.
+    pub(crate) fn new(dims: (usize, usize), segments: Vec<Arc<VectorSegment>>) -> Self {
+        Self { dims, segments }
     }
 
     /// The chunks of `allowed` nearest to `query`, at most `depth`, by cosine.
@@ -280,10 +298,14 @@ impl VectorIndex {
         allowed: &OrdSet,
         how: VectorSearch,
     ) -> Result<RankedList, DenseError> {
-        let query = Query::new(query, self.dim)?;
-        let found =
-            self.segments.iter().flat_map(|segment| segment.search(&query, depth, allowed, how));
-        let mut list = RankedList::from_scored(found);
+        let query = Query::new(query, self.dims)?;
+        let with_graph: usize =
+            self.segments.iter().filter(|segment| segment.has_graph()).map(|s| s.len()).sum();
+        let found = self.segments.iter().flat_map(|segment| {
+            let share = segment.len() as f64 / with_graph.max(1) as f64;
+            segment.search(&SegmentQuery { query: &query, depth, allowed, how, share })
+        });
+        let mut list = RankedList::from_distinct(found.collect());
         list.truncate(depth);
         Ok(list)
     }
@@ -293,13 +315,13 @@ impl VectorIndex {
     /// # Errors
     /// As [`VectorIndex::search`].
     pub(crate) fn check_query(&self, query: &[f32]) -> Result<(), DenseError> {
-        Query::new(query, self.dim).map(drop)
+        Query::new(query, self.dims).map(drop)
     }
 
     /// The cosine of `query` and a chunk; nothing when the index lacks the chunk
     /// or the query is not a unit vector of its dimension.
     pub(crate) fn score_of(&self, query: &[f32], ord: ChunkOrd) -> Option<f64> {
-        let query = Query::new(query, self.dim).ok()?;
+        let query = Query::new(query, self.dims).ok()?;
         self.segments.iter().find_map(|segment| segment.score_of(&query, ord))
     }
 
@@ -313,11 +335,12 @@ impl VectorIndex {
         allowed: &OrdSet,
     ) -> Option<(usize, f64)> {
         let score = self.score_of(query, ord)?;
+        let query = Query::new(query, self.dims).ok()?;
         let target = ScoredChunk { ord, score };
         let before: usize = self
             .segments
             .iter()
-            .map(|segment| segment.flat().count_before(query, &target, allowed))
+            .map(|segment| segment.flat().count_before(&query.values, &target, allowed))
             .sum();
         Some((before + 1, score))
     }
@@ -330,20 +353,31 @@ impl VectorIndex {
         })
     }
 
-    /// Every stored row, by ascending chunk: what a merge reads.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (ChunkOrd, &[f32])> {
+    /// The stored rows of `alive`, by ascending chunk, moved into `rows` as they
+    /// are: what a merge writes.
+    ///
+    /// # Errors
+    /// [`DenseError::Order`] when `rows` holds later chunks already.
+    pub(crate) fn copy_rows(
+        &self,
+        alive: &OrdSet,
+        rows: &mut EncodedRows,
+    ) -> Result<(), DenseError> {
         let mut next = vec![0; self.segments.len()];
-        std::iter::from_fn(move || {
+        loop {
             // A generation has few segments, so the least head is looked for
             // and no heap is kept.
             let heads = self.segments.iter().zip(&mut next);
-            let (segment, at) = heads
+            let least = heads
                 .filter(|(segment, at)| **at < segment.len())
-                .min_by_key(|(segment, at)| segment.ords()[**at])?;
-            let row = (ChunkOrd(segment.ords()[*at]), segment.row(*at));
+                .min_by_key(|(segment, at)| segment.ords()[**at]);
+            let Some((segment, at)) = least else { return Ok(()) };
+            let ord = segment.ords()[*at];
+            if alive.contains(ChunkOrd(ord)) {
+                rows.push_stored(ord, &segment.rows(), *at)?;
+            }
             *at += 1;
-            Some(row)
-        })
+        }
     }
 }
 

@@ -1,22 +1,28 @@
 //! One immutable vector segment: its file, and searching it.
 //!
-//! Sections: a head of `u32` (dimension, rows, link slots, entry point, sizes of
-//! the higher layers), the chunks, the `f32` rows, and for a segment with a graph
-//! the eight-bit codes with their scales, the chains of identical rows and the
-//! links. All are read in place from the mapped file. Opening checks every bound
-//! that a search relies on; the checksums are [`VectorSegment::verify`]'s.
+//! Sections: a head of `u32` (components, rows, form, link slots, entry point,
+//! sizes of the higher layers), the chunks, the rows with their scales where the
+//! form has any, and for a segment with a graph the eight-bit codes with theirs,
+//! the chains of identical rows and the links. All are read in place from the
+//! mapped file. Opening checks every bound that a search relies on; the
+//! checksums are [`VectorSegment::verify`]'s.
 
 use std::path::Path;
 
 use bytemuck::{Pod, cast_slice};
+use rayon::prelude::*;
 
 use super::flat::{BestChunks, FlatIndex};
-use super::graph::{HnswIndex, MAX_LAYERS, ScratchPool, WalkLimits};
-use super::quantize::{Codes, quantize};
-use super::{DenseError, GraphParams, Query, VectorRows, VectorSearch, refine};
+use super::graph::{HnswIndex, MAX_LAYERS, MAX_ROWS};
+use super::kernels::SIGNS_PER_WORD;
+use super::plan::{Facts, Way, plan};
+use super::quantize::{Codes, MAX_SCALE, quantize_row};
+use super::ranks::OrdRanks;
+use super::storage::{EncodedRows, Rows, VectorStorage};
+use super::walk::{ScratchPool, keep_best};
+use super::{DenseError, GraphParams, Query, SegmentQuery, build};
 use crate::document::ChunkOrd;
 use crate::error::SegmentError;
-use crate::ord_set::OrdSet;
 use crate::ranked_list::ScoredChunk;
 use crate::segment_file::{self, Section, SegmentFile, SegmentKind};
 
@@ -30,26 +36,13 @@ const LINKS: u32 = 7;
 const LAYER_ROWS: u32 = 8;
 const LAYER_LINKS: u32 = 9;
 
-/// Nodes a walk compares with the query per node it keeps, when all are allowed:
-/// measured 8 to 12 among 20,000 rows at `ef` from 60 to 800, up to 21 below;
-/// taken a little higher because it grows with the segment.
-const COMPARED_PER_KEPT: f64 = 15.0;
-
-/// The cost of scoring a row in a scan, in comparisons of a walk, which read a
-/// quarter of the bytes. Measured where both cost the same.
-const SCAN_COST: f64 = 2.0;
-
-/// The default width of a walk is `AUTO_BASE + AUTO_PER_DEPTH · depth`: 0.4 ms
-/// at depth 100 among 100,000 rows, against 2 ms for encoding the query.
-const AUTO_BASE: usize = 100;
-const AUTO_PER_DEPTH: usize = 3;
+/// From this many codes (8 MiB, about 0.4 ms on one core) a scan is spread over
+/// the rayon pool; below, waking threads costs more than it saves.
+const PARALLEL_CODES: usize = 8 << 20;
 
 /// Candidates scored exactly beyond the depth: what codes rank a little too low
 /// still comes back.
 const RESCORED_EXTRA: usize = 16;
-
-/// Rows whose chunks are looked up to estimate how many a filter allows.
-const SAMPLED_ROWS: usize = 1024;
 
 /// Writes the rows as a segment file and syncs it; returns its size in bytes.
 ///
@@ -57,45 +50,66 @@ const SAMPLED_ROWS: usize = 1024;
 /// instruction set nor on the number of threads.
 ///
 /// # Errors
-/// Rows that break what [`VectorRows`] says, parameters out of range, or
+/// Parameters out of range, more rows than a graph can have, or
 /// [`DenseError::Segment`] when the file exists or cannot be written.
 pub(crate) fn write_segment(
     path: &Path,
-    rows: &VectorRows<'_>,
+    rows: &EncodedRows,
     params: &GraphParams,
 ) -> Result<u64, DenseError> {
-    rows.validate()?;
     params.validate()?;
-    let VectorRows { dim, ords, values } = *rows;
-    let mut head = vec![dim as u32, ords.len() as u32, 0, 0];
+    let (dim, n, storage) = (rows.dim(), rows.ords().len(), rows.storage());
+    let mut head = vec![dim as u32, n as u32, storage.tag(), 0, 0];
     let section = |id, bytes| Section { id, bytes };
-    let bytes = if ords.len() < params.min_rows.max(1) {
-        let sections = [
-            section(HEAD, cast_slice(&head)),
-            section(ORDS, cast_slice(ords)),
-            section(VALUES, cast_slice(values)),
-        ];
-        segment_file::write(path, SegmentKind::Vectors, &sections)?
-    } else {
-        let (codes, scales) = quantize(values, dim);
-        let codes = Codes { dim, values: &codes, scales: &scales };
-        let graph = refine::build(FlatIndex { dim, ords, values }, codes, params);
-        head[2..].copy_from_slice(&[params.m as u32, graph.entry]);
+    let with_graph = storage != VectorStorage::Binary && n >= params.min_rows.max(1);
+    if with_graph && n >= MAX_ROWS {
+        return Err(DenseError::TooManyRows { rows: n, max: MAX_ROWS - 1 });
+    }
+    let owned_codes = (with_graph && storage != VectorStorage::Int8).then(|| quantized(rows));
+    let codes = match (&owned_codes, rows.view()) {
+        (Some((values, scales)), _) => Some(Codes { dim, values, scales }),
+        (None, Rows::Int8(codes)) => Some(codes),
+        (None, Rows::F32(_) | Rows::F16(_) | Rows::Binary(..)) => None,
+    };
+    let graph = codes.filter(|_| with_graph).map(|codes| build::build(rows.view(), codes, params));
+    if let Some(graph) = &graph {
+        head[3..].copy_from_slice(&[params.m as u32, graph.entry]);
         head.extend(&graph.layer_sizes);
-        let sections = [
-            section(HEAD, cast_slice(&head)),
-            section(ORDS, cast_slice(ords)),
-            section(VALUES, cast_slice(values)),
+    }
+    let mut sections =
+        vec![section(HEAD, cast_slice(&head)), section(ORDS, cast_slice(rows.ords()))];
+    if storage != VectorStorage::Int8 {
+        sections.push(section(VALUES, rows.component_bytes()));
+    }
+    match codes {
+        Some(codes) => sections.extend([
             section(CODES, cast_slice(codes.values)),
             section(SCALES, cast_slice(codes.scales)),
+        ]),
+        None => sections.push(section(SCALES, cast_slice(rows.scales()))),
+    }
+    if let Some(graph) = &graph {
+        sections.extend([
             section(TWINS, cast_slice(&graph.twins)),
             section(LINKS, cast_slice(&graph.links)),
             section(LAYER_ROWS, cast_slice(&graph.layer_rows)),
             section(LAYER_LINKS, cast_slice(&graph.layer_links)),
-        ];
-        segment_file::write(path, SegmentKind::Vectors, &sections)?
-    };
-    Ok(bytes)
+        ]);
+    }
+    Ok(segment_file::write(path, SegmentKind::Vectors, &sections)?)
+}
+
+/// The codes that a graph over `rows` is built with and walked on.
+fn quantized(rows: &EncodedRows) -> (Vec<i8>, Vec<f32>) {
+    let mut vector = vec![0.0; rows.dim()];
+    let mut codes = Vec::with_capacity(rows.ords().len() * rows.dim());
+    let scales = (0..rows.ords().len())
+        .map(|at| {
+            rows.view().decode(at, &mut vector);
+            quantize_row(&vector, &mut codes)
+        })
+        .collect();
+    (codes, scales)
 }
 
 /// An open vector segment.
@@ -103,6 +117,8 @@ pub(crate) fn write_segment(
 pub(crate) struct VectorSegment {
     file: SegmentFile,
     dim: usize,
+    storage: VectorStorage,
+    ranks: OrdRanks,
     graph_head: Option<GraphHead>,
     scratch: ScratchPool,
 }
@@ -113,6 +129,14 @@ struct GraphHead {
     m: usize,
     entry: u32,
     layer_sizes: Vec<u32>,
+    twins: Twins,
+}
+
+/// Whether rows with the same vector must be looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Twins {
+    None,
+    Some,
 }
 
 impl VectorSegment {
@@ -125,39 +149,80 @@ impl VectorSegment {
     pub(crate) fn open(path: &Path, dim: usize) -> Result<Self, DenseError> {
         let file = SegmentFile::open(path, SegmentKind::Vectors)?;
         let head = file.values::<u32>(HEAD)?;
-        let &[found, n, m, entry, ref layer_sizes @ ..] = head else {
+        let &[found, n, tag, m, entry, ref layer_sizes @ ..] = head else {
             return Err(file.damaged("its head is cut").into());
         };
         if found as usize != dim {
             return Err(DenseError::Dimension { found: found as usize, expected: dim });
         }
+        let Some(storage) = VectorStorage::of_tag(tag) else {
+            return Err(file.damaged("its vectors have an unknown form").into());
+        };
         let ords = file.values::<u32>(ORDS)?;
         if ords.len() != n as usize || !ords.is_sorted_by(|a, b| a < b) {
             return Err(file.damaged("its chunks do not ascend").into());
         }
-        let n_values = file.values::<f32>(VALUES)?.len();
-        if ords.len().checked_mul(dim) != Some(n_values) {
-            return Err(file.damaged("its vectors do not fit its chunks").into());
-        }
-        let graph_head =
-            (m > 0).then(|| GraphHead { m: m as usize, entry, layer_sizes: layer_sizes.to_vec() });
-        let segment = Self { file, dim, graph_head, scratch: ScratchPool::default() };
+        let ranks = OrdRanks::new(ords);
+        let graph_head = (m > 0).then(|| GraphHead {
+            m: m as usize,
+            entry,
+            layer_sizes: layer_sizes.to_vec(),
+            twins: Twins::Some,
+        });
+        let scratch = ScratchPool::default();
+        let mut segment = Self { file, dim, storage, ranks, graph_head, scratch };
+        segment.check_rows()?;
         segment.check_graph()?;
         Ok(segment)
     }
 
-    fn check_graph(&self) -> Result<(), SegmentError> {
+    fn check_rows(&self) -> Result<(), SegmentError> {
+        let (n, dim) = (self.len(), self.dim);
+        let words = dim.div_ceil(SIGNS_PER_WORD);
+        let (found, width) = match self.storage {
+            VectorStorage::F32 => (self.file.values::<f32>(VALUES)?.len(), dim),
+            VectorStorage::F16 => (self.file.values::<u16>(VALUES)?.len(), dim),
+            VectorStorage::Int8 => (self.file.values::<i8>(CODES)?.len(), dim),
+            VectorStorage::Binary => (self.file.values::<u64>(VALUES)?.len(), words),
+        };
+        if n.checked_mul(width) != Some(found) {
+            return Err(self.file.damaged("its vectors do not fit its chunks"));
+        }
+        let scales = self.file.values::<f32>(SCALES)?;
+        let (n_scales, largest) = match self.storage {
+            VectorStorage::F32 | VectorStorage::F16 => return Ok(()),
+            VectorStorage::Int8 => (n, MAX_SCALE),
+            // A unit vector's magnitudes add up to 1 at least.
+            VectorStorage::Binary => (n, 1.01),
+        };
+        if scales.len() != n_scales {
+            return Err(self.file.damaged("the scales do not fit the rows"));
+        }
+        if !scales.iter().all(|&scale| scale > 0.0 && scale <= largest) {
+            return Err(self.file.damaged("a scale is out of range"));
+        }
+        Ok(())
+    }
+
+    fn check_graph(&mut self) -> Result<(), SegmentError> {
         let Some(head) = &self.graph_head else { return Ok(()) };
-        if !GraphParams::M_RANGE.contains(&head.m) || head.layer_sizes.len() > MAX_LAYERS {
+        if !GraphParams::M_RANGE.contains(&head.m)
+            || head.layer_sizes.len() > MAX_LAYERS
+            || self.storage == VectorStorage::Binary
+        {
             return Err(self.file.damaged("its graph has an impossible shape"));
         }
         self.file.values::<i8>(CODES)?;
         for id in [SCALES, TWINS, LINKS, LAYER_ROWS, LAYER_LINKS] {
             self.file.values::<u32>(id)?;
         }
-        self.graph()
-            .map_or(Ok(()), |graph| graph.check(self.len()))
-            .map_err(|what| self.file.damaged(what))
+        let Some(graph) = self.graph() else { return Ok(()) };
+        graph.check(self.len()).map_err(|what| self.file.damaged(what))?;
+        let twins = if graph.has_twins() { Twins::Some } else { Twins::None };
+        if let Some(head) = &mut self.graph_head {
+            head.twins = twins;
+        }
+        Ok(())
     }
 
     /// Compares every section with its checksum.
@@ -178,118 +243,147 @@ impl VectorSegment {
         self.typed(ORDS)
     }
 
-    /// The unit vector of row `at`, which is below [`VectorSegment::len`].
-    pub(crate) fn row(&self, at: usize) -> &[f32] {
-        self.flat().row(at)
-    }
-
     /// Whether it carries a graph.
     pub(crate) fn has_graph(&self) -> bool {
         self.graph_head.is_some()
     }
 
-    /// Bytes of the file, and of what a search reads all over: everything but
-    /// the exact rows where there is a graph, the rows where there is none.
+    /// Bytes of the file, and of what a search reads all over: where there is a
+    /// graph everything but the rows that codes stand for, else the rows.
     pub(super) fn sizes(&self) -> (u64, u64) {
         let file = self.file.len_bytes();
-        let rows = size_of_val(self.typed::<f32>(VALUES)) as u64;
-        (file, if self.has_graph() { file - rows } else { rows })
+        let rows = self.file.section(VALUES).map_or(0, |rows| rows.len() as u64);
+        (file, if self.has_graph() { file - rows } else { file })
+    }
+
+    /// The rows as they are stored.
+    pub(super) fn rows(&self) -> Rows<'_> {
+        match self.storage {
+            VectorStorage::F32 => Rows::F32(self.typed(VALUES)),
+            VectorStorage::F16 => Rows::F16(self.typed(VALUES)),
+            VectorStorage::Int8 => Rows::Int8(self.codes()),
+            VectorStorage::Binary => Rows::Binary(self.typed(VALUES), self.typed(SCALES)),
+        }
     }
 
     /// The rows for exact scans.
     pub(super) fn flat(&self) -> FlatIndex<'_> {
-        FlatIndex { dim: self.dim, ords: self.ords(), values: self.typed(VALUES) }
+        FlatIndex { dim: self.dim, ords: self.ords(), ranks: &self.ranks, rows: self.rows() }
     }
 
     /// The cosine of the query and a chunk of this segment.
-    pub(super) fn score_of(&self, query: &Query<'_>, ord: ChunkOrd) -> Option<f64> {
-        let flat = self.flat();
-        flat.scored(query.values, flat.position(ord)?).map(|entry| entry.score)
+    pub(super) fn score_of(&self, query: &Query, ord: ChunkOrd) -> Option<f64> {
+        let at = self.ranks.row(ord)?;
+        self.flat().scored(&query.values, at).map(|entry| entry.score)
     }
 
-    /// The best `depth` allowed chunks, in no particular order: by a walk where
-    /// the plan says so and the walk comes to its end, else by a scan.
-    pub(super) fn search(
-        &self,
-        query: &Query<'_>,
-        depth: usize,
-        allowed: &OrdSet,
-        how: VectorSearch,
-    ) -> Vec<ScoredChunk> {
-        if depth == 0 || allowed.is_empty() || self.len() == 0 {
+    /// The best allowed chunks, in no particular order, as many as are asked for
+    /// or as there are.
+    pub(super) fn search(&self, search: &SegmentQuery<'_>) -> Vec<ScoredChunk> {
+        let SegmentQuery { query, depth, allowed, .. } = *search;
+        if depth == 0 || self.len() == 0 {
             return Vec::new();
         }
-        self.plan(depth, allowed, how)
-            .and_then(|limits| self.walk(query, depth, allowed, limits))
-            .unwrap_or_else(|| self.flat().search(query.values, depth, allowed))
-    }
-
-    /// Decides between a walk and a scan by their expected cost; nothing means a
-    /// scan.
-    ///
-    /// A walk must meet `ef` allowed nodes, so it grows as the share of allowed
-    /// rows shrinks, while a scan shrinks with it. The expectation holds for
-    /// filters that have nothing to do with the query; where one does, the
-    /// budget ends the walk and the scan runs, so that no search costs more
-    /// than about two scans.
-    fn plan(&self, depth: usize, allowed: &OrdSet, how: VectorSearch) -> Option<WalkLimits> {
-        if !self.has_graph() {
-            return None;
+        let n_allowed = self.ranks.count(allowed);
+        if n_allowed == 0 {
+            return Vec::new();
         }
-        let ef = match how {
-            VectorSearch::Exact => return None,
-            VectorSearch::Auto => AUTO_PER_DEPTH.saturating_mul(depth).saturating_add(AUTO_BASE),
-            VectorSearch::Graph { ef } => ef.max(depth),
+        let scan = || self.flat().search(&query.values, depth, allowed);
+        let Some(graph) = self.graph() else { return scan() };
+        let facts = Facts {
+            how: search.how,
+            depth,
+            rows: self.len(),
+            allowed: n_allowed,
+            share: search.share,
         };
-        let share = self.allowed_share(allowed);
-        let scan = SCAN_COST * share * self.len() as f64;
-        let walk = COMPARED_PER_KEPT * ef as f64 / share;
-        (walk < scan).then_some(WalkLimits { ef, budget: scan as usize })
+        match plan(&facts) {
+            Way::Scan => scan(),
+            Way::ScanCodes => self.scan_codes(search),
+            Way::Walk { ef, least_allowed } => self
+                .walk(&graph, search, ef, least_allowed)
+                .unwrap_or_else(|| self.scan_codes(search)),
+        }
     }
 
-    /// About which part of the rows is allowed: of evenly spread rows, so a
-    /// filter on a document or a folder is met in proportion.
-    fn allowed_share(&self, allowed: &OrdSet) -> f64 {
-        let ords = self.ords();
-        let step = ords.len().div_ceil(SAMPLED_ROWS).max(1);
-        let sampled = ords.iter().step_by(step);
-        let n_sampled = sampled.len();
-        let n_allowed = sampled.filter(|&&ord| allowed.contains(ChunkOrd(ord))).count();
-        n_allowed as f64 / n_sampled.max(1) as f64
-    }
-
-    /// Walks the graph and scores what it met exactly; nothing when there is no
-    /// graph or the budget is spent.
+    /// Walks to the `ef` nearest nodes and leaves out what is not allowed;
+    /// nothing when fewer than `least_allowed` are left.
     pub(super) fn walk(
         &self,
-        query: &Query<'_>,
-        depth: usize,
-        allowed: &OrdSet,
-        limits: WalkLimits,
+        graph: &HnswIndex<'_>,
+        search: &SegmentQuery<'_>,
+        ef: usize,
+        least_allowed: usize,
     ) -> Option<Vec<ScoredChunk>> {
-        let (flat, graph) = (self.flat(), self.graph()?);
-        let is_allowed = |row: u32| allowed.contains(ChunkOrd(flat.ords[row as usize]));
-        self.scratch.with(|scratch| {
-            let any_twin = |row| graph.twins_of(row).any(is_allowed);
-            let found = graph.search(&query.codes, limits, any_twin, scratch)?;
-            let n_best = depth.saturating_add(RESCORED_EXTRA).min(found.len());
-            if n_best < found.len() {
-                found.select_nth_unstable_by(n_best, |a, b| b.cmp(a));
+        let has_twins = self.graph_head.as_ref().is_some_and(|head| head.twins == Twins::Some);
+        let all_allowed = self.ranks.count(search.allowed) == self.len();
+        let n_best = search.depth.saturating_add(RESCORED_EXTRA);
+        let rows: Vec<u32> = self.scratch.with(|scratch| {
+            let found = graph.nearest(&search.query.codes, ef, scratch).iter();
+            let found = found.map(|near| near.row());
+            if all_allowed && !has_twins {
+                return Some(found.take(n_best).collect());
             }
-            let mut best = BestChunks::new(depth);
-            for node in &found[..n_best] {
-                let rows = graph.twins_of(node.row()).filter(|&row| is_allowed(row));
-                best.extend(rows.filter_map(|row| flat.scored(query.values, row as usize)));
+            let ords = self.ords();
+            let is_allowed = |row: &u32| search.allowed.contains(ChunkOrd(ords[*row as usize]));
+            let mut rows = Vec::with_capacity(n_best);
+            let mut n_allowed = 0;
+            for node in found {
+                let before = rows.len();
+                rows.extend(graph.twins_of(node).filter(is_allowed));
+                n_allowed += usize::from(rows.len() > before);
+                if n_allowed >= n_best.max(least_allowed) {
+                    break;
+                }
             }
-            Some(best.into_entries())
-        })
+            (n_allowed >= least_allowed).then_some(rows)
+        })?;
+        Some(self.scored(search, &rows))
+    }
+
+    /// The best of `rows`.
+    fn scored(&self, search: &SegmentQuery<'_>, rows: &[u32]) -> Vec<ScoredChunk> {
+        let flat = self.flat();
+        for &row in rows {
+            flat.rows.prefetch(self.dim, row as usize);
+        }
+        let mut best = BestChunks::new(search.depth);
+        let values = &search.query.values;
+        best.extend(rows.iter().filter_map(|&row| flat.scored(values, row as usize)));
+        best.into_entries()
+    }
+
+    /// Compares the codes of every allowed row and scores the best, on several
+    /// threads where it pays.
+    fn scan_codes(&self, search: &SegmentQuery<'_>) -> Vec<ScoredChunk> {
+        let (codes, query) = (self.codes(), &search.query.codes);
+        let rows = self.ranks.allowed(search.allowed);
+        // Far from the query the cosines of many rows lie closer together than
+        // codes can tell; scoring one in 64 more costs a twentieth.
+        let n_best = search.depth.saturating_add(RESCORED_EXTRA + rows.len() / 64);
+        let best_of = |rows: &[u32]| {
+            self.scratch.with(|scratch| scratch.best_of(codes, query, rows, n_best).to_vec())
+        };
+        let mut best = if rows.len() * self.dim < PARALLEL_CODES {
+            best_of(&rows)
+        } else {
+            let parts = rows.par_chunks(PARALLEL_CODES / self.dim / 4);
+            parts.map(best_of).reduce(Vec::new, |a, b| [a, b].concat())
+        };
+        keep_best(&mut best, n_best);
+        let best: Vec<u32> = best.iter().map(|near| near.row()).collect();
+        self.scored(search, &best)
+    }
+
+    fn codes(&self) -> Codes<'_> {
+        Codes { dim: self.dim, values: self.typed(CODES), scales: self.typed(SCALES) }
     }
 
     /// The graph, where there is one.
     pub(super) fn graph(&self) -> Option<HnswIndex<'_>> {
         let head = self.graph_head.as_ref()?;
         Some(HnswIndex {
-            codes: Codes { dim: self.dim, values: self.typed(CODES), scales: self.typed(SCALES) },
+            codes: self.codes(),
             m: head.m,
             entry: head.entry,
             links: self.typed(LINKS),

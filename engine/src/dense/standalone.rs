@@ -8,7 +8,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{DenseError, GraphParams, VectorIndex, VectorRows, VectorSearch, VectorSegment};
+use super::{
+    DenseError, EncodedRows, GraphParams, VectorIndex, VectorLayout, VectorSearch, VectorSegment,
+};
 use crate::document::ChunkOrd;
 use crate::ord_set::OrdSet;
 use crate::ranked_list::RankedList;
@@ -20,12 +22,13 @@ use crate::ranked_list::RankedList;
 ///
 /// # Examples
 /// ```
-/// use engine::{GraphParams, VectorFile, VectorSearch};
+/// use engine::{GraphParams, VectorFile, VectorLayout, VectorSearch};
 ///
 /// let dir = tempfile::tempdir()?;
 /// let path = dir.path().join("rows.vectors");
 /// let rows = [1.0, 0.0, 0.0, 1.0, 0.6, 0.8]; // three unit rows of two components
-/// VectorFile::build(&path, 2, &rows, &GraphParams::default())?;
+/// let layout = VectorLayout::default();
+/// VectorFile::build(&path, 2, &rows, layout, &GraphParams::default())?;
 ///
 /// let file = VectorFile::open(&path, 2)?;
 /// let nearest = file.search(&[0.0, 1.0], 2, VectorSearch::Auto)?;
@@ -58,33 +61,45 @@ impl VectorFile {
     ///
     /// # Arguments
     /// * `path` - must not exist.
-    /// * `values` - `[n, dim]`, row-major, every row of L2 norm 1.
+    /// * `dim`, `values` - components of a row, and `[n, dim]` of them,
+    ///   row-major, every row of L2 norm 1.
+    /// * `layout` - what is kept of each row.
     /// * `params` - how its graph is built; below [`GraphParams::min_rows`] rows
     ///   there is none.
     ///
     /// # Errors
-    /// [`DenseError::DimensionRange`], [`DenseError::Shape`],
-    /// [`DenseError::NonFinite`] or [`DenseError::Norm`] naming the first row that
-    /// cannot be stored; [`DenseError::GraphParam`]; [`DenseError::Segment`] when
-    /// the file exists or cannot be written.
+    /// [`DenseError::DimensionRange`], [`DenseError::LayoutDim`],
+    /// [`DenseError::Shape`], [`DenseError::NonFinite`] or [`DenseError::Norm`]
+    /// naming the first row that cannot be stored; [`DenseError::GraphParam`];
+    /// [`DenseError::Segment`] when the file exists or cannot be written.
     pub fn build(
         path: &Path,
         dim: usize,
         values: &[f32],
+        layout: VectorLayout,
         params: &GraphParams,
     ) -> Result<u64, DenseError> {
-        let rows = values.len().checked_div(dim).unwrap_or(0);
-        let Ok(n) = u32::try_from(rows) else {
-            return Err(DenseError::Shape { values: values.len(), rows: u32::MAX as usize, dim });
-        };
-        let ords: Vec<u32> = (0..n).collect();
-        super::write_segment(path, &VectorRows { dim, ords: &ords, values }, params)
+        let mut rows = EncodedRows::new(layout, dim)?;
+        if !values.len().is_multiple_of(dim) {
+            return Err(DenseError::Shape { values: values.len(), dim });
+        }
+        if values.len() / dim > u32::MAX as usize {
+            let (rows, max) = (values.len() / dim, u32::MAX as usize);
+            return Err(DenseError::TooManyRows { rows, max });
+        }
+        for (ord, row) in (0..).zip(values.chunks_exact(dim)) {
+            rows.push(ord, row)?;
+        }
+        super::write_segment(path, &rows, params)
     }
 
     /// Maps a file that [`VectorFile::build`] or an index has written.
     ///
+    /// `dim` is the number of components that are kept: where the layout cuts
+    /// vectors, queries are cut and brought back to length 1 by the caller.
+    ///
     /// # Errors
-    /// [`DenseError::Dimension`] when it holds vectors of another length than
+    /// [`DenseError::Dimension`] when it keeps vectors of another length than
     /// `dim`; [`DenseError::Segment`] when it cannot be read or contradicts
     /// itself. Checksums are [`VectorFile::verify`]'s.
     pub fn open(path: &Path, dim: usize) -> Result<Self, DenseError> {
@@ -92,7 +107,7 @@ impl VectorFile {
         let ords = segment.ords();
         let capacity = ords.last().map_or(0, |last| last + 1);
         let all = OrdSet::from_ords(capacity, ords.iter().copied().map(ChunkOrd));
-        let index = VectorIndex::new(dim, vec![Arc::clone(&segment)]);
+        let index = VectorIndex::new((dim, dim), vec![Arc::clone(&segment)]);
         Ok(Self { segment, index, all })
     }
 
@@ -168,7 +183,7 @@ mod tests {
         let path = dir.path().join("a.vectors");
         let values = circle(400);
         let params = GraphParams { min_rows: 100, ..GraphParams::default() };
-        let bytes = VectorFile::build(&path, 2, &values, &params).unwrap();
+        let bytes = VectorFile::build(&path, 2, &values, VectorLayout::default(), &params).unwrap();
         let file = VectorFile::open(&path, 2).unwrap();
         file.verify().unwrap();
         assert_eq!((file.len(), file.size().file_bytes), (400, bytes));
@@ -189,12 +204,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.vectors");
         let build = |dim, values: &[f32]| {
-            VectorFile::build(&path, dim, values, &GraphParams::default()).unwrap_err()
+            let layout = VectorLayout::default();
+            VectorFile::build(&path, dim, values, layout, &GraphParams::default()).unwrap_err()
         };
         assert!(matches!(build(0, &[1.0]), DenseError::DimensionRange { dim: 0, .. }));
-        assert!(matches!(build(2, &[1.0, 0.0, 1.0]), DenseError::Shape { rows: 1, .. }));
+        assert!(matches!(build(2, &[1.0, 0.0, 1.0]), DenseError::Shape { values: 3, dim: 2 }));
         assert!(matches!(build(2, &[1.0, 1.0]), DenseError::Norm { .. }));
-        VectorFile::build(&path, 2, &[1.0, 0.0], &GraphParams::default()).unwrap();
+        VectorFile::build(&path, 2, &[1.0, 0.0], VectorLayout::default(), &GraphParams::default())
+            .unwrap();
         let error = VectorFile::open(&path, 3).unwrap_err();
         assert!(matches!(error, DenseError::Dimension { found: 2, expected: 3 }));
         let file = VectorFile::open(&path, 2).unwrap();

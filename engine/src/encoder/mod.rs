@@ -1,10 +1,12 @@
-//! Texts to vectors: the [`Encoder`] trait and its two implementations.
+//! Texts to vectors: the [`Encoder`] trait and its implementations.
 //!
-//! [`OnnxEncoder`] runs a real model through ONNX Runtime; [`HashEncoder`]
-//! needs no files and serves tests and dry runs. The engine fetches nothing:
-//! an [`EncoderSpec`] names files that are already there.
+//! [`NativeEncoder`] runs 8-bit models of BERT's family with code of our own,
+//! [`OnnxEncoder`] any graph through ONNX Runtime; [`HashEncoder`] needs no
+//! files and serves tests and dry runs. The engine fetches nothing: an
+//! [`EncoderSpec`] names files that are already there.
 
 mod hash;
+mod native;
 mod onnx;
 mod pooling;
 mod tokenize;
@@ -13,7 +15,12 @@ use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 
+use rayon::prelude::*;
+
+use tokenize::Cut;
+
 pub use hash::HashEncoder;
+pub use native::{NativeEncoder, ProductRate, ProductRates};
 pub use onnx::OnnxEncoder;
 pub use pooling::Pooling;
 
@@ -32,8 +39,11 @@ pub enum TextRole {
 pub enum Precision {
     /// 32-bit floats.
     Fp32,
-    /// 8-bit weights, one scale per output channel; activations quantised at run time.
+    /// 8-bit weights, one scale per output channel; activations quantised token
+    /// by token at run time.
     Int8,
+    /// The same weights in ONNX Runtime, which quantises activations text by text.
+    Int8Onnx,
 }
 
 impl fmt::Display for Precision {
@@ -41,8 +51,25 @@ impl fmt::Display for Precision {
         f.write_str(match self {
             Self::Fp32 => "fp32",
             Self::Int8 => "int8",
+            Self::Int8Onnx => "int8-onnx",
         })
     }
+}
+
+/// What a model's numbers are stored in, and with that, what runs them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EncoderFiles {
+    /// 8-bit weights of a BERT in one safetensors file, for [`NativeEncoder`],
+    /// whose module documents the layout.
+    Weights {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An ONNX graph, for [`OnnxEncoder`].
+    Graph {
+        /// The graph; its weights may be in a file beside it.
+        path: PathBuf,
+    },
 }
 
 /// Everything needed to run an encoder whose files are already there.
@@ -53,8 +80,8 @@ impl fmt::Display for Precision {
 pub struct EncoderSpec {
     /// The model card's name, for example `all-MiniLM-L6-v2`.
     pub name: String,
-    /// The ONNX graph.
-    pub graph_path: PathBuf,
+    /// The model's numbers.
+    pub files: EncoderFiles,
     /// The `tokenizer.json`.
     pub tokenizer_path: PathBuf,
     /// How token vectors become one text vector.
@@ -67,7 +94,7 @@ pub struct EncoderSpec {
     pub max_tokens: usize,
     /// Components of a vector.
     pub dim: usize,
-    /// Precision of the graph.
+    /// What the model computes with.
     pub precision: Precision,
     /// Identifies model files, precision and encoding policy. Vectors of two
     /// encoders may be compared iff their fingerprints are equal.
@@ -173,6 +200,37 @@ pub trait Encoder: Send + Sync {
     fn encode(&self, texts: &[&str], role: TextRole) -> Result<Embeddings, EncodeError>;
 }
 
+/// One text's outcome.
+struct Row {
+    vector: Vec<f32>,
+    cut: Cut,
+}
+
+impl Row {
+    /// Encodes each text by itself, several over the caller's rayon pool.
+    fn each(
+        texts: &[&str],
+        dim: usize,
+        one: impl Fn(usize, &str) -> Result<Self, EncodeError> + Sync,
+    ) -> Result<Embeddings, EncodeError> {
+        let rows: Vec<Self> = match texts {
+            // A query should not wait for a pool that an ingest keeps busy.
+            [text] => vec![one(0, text)?],
+            texts => texts
+                .par_iter()
+                .with_max_len(1)
+                .enumerate()
+                .map(|(index, text)| one(index, text))
+                .collect::<Result<_, _>>()?,
+        };
+        let n_truncated = rows.iter().filter(|row| row.cut == Cut::Truncated).count();
+        let values = rows.into_iter().flat_map(|row| row.vector).collect();
+        let mut embeddings = Embeddings::new(values, dim)?;
+        embeddings.n_truncated = n_truncated;
+        Ok(embeddings)
+    }
+}
+
 /// What a library under the encoder said; its own error types would tie every
 /// caller to its version.
 type Cause = Box<dyn Error + Send + Sync>;
@@ -206,10 +264,10 @@ pub enum EncodeError {
         #[source]
         source: Cause,
     },
-    /// The graph is no text encoder, or pools otherwise than its card says.
+    /// The file is no text encoder, or another than its card says.
     #[error("{} cannot be used as a text encoder: {reason}", path.display())]
-    UnsuitableGraph {
-        /// The graph.
+    Unsuitable {
+        /// The file.
         path: PathBuf,
         /// What it has or lacks.
         reason: String,

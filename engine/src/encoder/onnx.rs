@@ -8,14 +8,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::tokenize::TextTokenizer;
+use super::{Embeddings, EncodeError, Encoder, EncoderFiles, EncoderSpec, Pooling, Row, TextRole};
 use ort::environment::Environment;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::Tensor;
-use rayon::prelude::*;
-
-use super::tokenize::{Cut, TextTokenizer};
-use super::{Embeddings, EncodeError, Encoder, EncoderSpec, Pooling, TextRole};
 
 /// Runs a model that an [`EncoderSpec`] describes.
 #[derive(Debug)]
@@ -41,10 +39,17 @@ impl OnnxEncoder {
     /// [`EncodeError::Runtime`], [`EncodeError::RuntimeConflict`],
     /// [`EncodeError::Load`].
     pub fn load(spec: &EncoderSpec, runtime: &Path, threads: usize) -> Result<Self, EncodeError> {
+        let graph = match &spec.files {
+            EncoderFiles::Graph { path } => path,
+            EncoderFiles::Weights { path } => {
+                let reason = "it holds 8-bit weights, and an ONNX graph is wanted".to_owned();
+                return Err(EncodeError::Unsuitable { path: path.clone(), reason });
+            }
+        };
         let environment = environment(runtime)?;
         let tokenizer = TextTokenizer::load(&spec.tokenizer_path, spec.max_tokens)
             .map_err(|source| EncodeError::Load { path: spec.tokenizer_path.clone(), source })?;
-        let pool = SessionPool::new(environment, spec, threads.max(1))?;
+        let pool = SessionPool::new(environment, graph, spec.pooling, threads.max(1))?;
         let name = format!("{}@{}", spec.name, spec.precision);
         Ok(Self { spec: spec.clone(), name, tokenizer, pool })
     }
@@ -83,27 +88,8 @@ impl Encoder for OnnxEncoder {
 
     /// Texts are spread over the caller's rayon pool.
     fn encode(&self, texts: &[&str], role: TextRole) -> Result<Embeddings, EncodeError> {
-        let rows: Vec<Row> = match texts {
-            // A query should not wait for a pool that an ingest keeps busy.
-            [text] => vec![self.encode_one(0, text, role)?],
-            texts => texts
-                .par_iter()
-                .with_max_len(1)
-                .enumerate()
-                .map(|(index, text)| self.encode_one(index, text, role))
-                .collect::<Result<_, _>>()?,
-        };
-        let n_truncated = rows.iter().filter(|row| row.cut == Cut::Truncated).count();
-        let values = rows.into_iter().flat_map(|row| row.vector).collect();
-        let mut embeddings = Embeddings::new(values, self.spec.dim)?;
-        embeddings.n_truncated = n_truncated;
-        Ok(embeddings)
+        Row::each(texts, self.spec.dim, |index, text| self.encode_one(index, text, role))
     }
-}
-
-struct Row {
-    vector: Vec<f32>,
-    cut: Cut,
 }
 
 /// The library this process has loaded, and its environment.
@@ -155,19 +141,20 @@ struct Loan<'a> {
 impl SessionPool {
     fn new(
         environment: Environment,
-        spec: &EncoderSpec,
+        graph: &Path,
+        pooling: Pooling,
         sessions: usize,
     ) -> Result<Self, EncodeError> {
-        let graph_path = spec.graph_path.clone();
+        let graph_path = graph.to_owned();
         let first = create(&environment, &graph_path)?;
         let unsuitable =
-            |reason: String| EncodeError::UnsuitableGraph { path: graph_path.clone(), reason };
+            |reason: String| EncodeError::Unsuitable { path: graph_path.clone(), reason };
         for input in first.inputs() {
             if Feed::of(input.name()).is_none() {
                 return Err(unsuitable(format!("input `{}` is unknown", input.name())));
             }
         }
-        let wanted: &[&str] = match spec.pooling {
+        let wanted: &[&str] = match pooling {
             Pooling::InGraph => &["sentence_embedding"],
             Pooling::Mean | Pooling::Cls | Pooling::LastToken => {
                 &["last_hidden_state", "token_embeddings"]
@@ -296,7 +283,7 @@ mod tests {
         let file = PathBuf::from("unused");
         let spec = EncoderSpec {
             name: "m".into(),
-            graph_path: file.clone(),
+            files: EncoderFiles::Graph { path: file.clone() },
             tokenizer_path: file,
             pooling: Pooling::Mean,
             query_prefix: String::new(),

@@ -88,7 +88,7 @@ impl Generation {
         for _ in 0..MAX_ATTEMPTS {
             let snapshot = lexical.snapshot()?;
             let record = read_record(dir, snapshot.payload())?;
-            let opened = segments.open(dir, &record, manifest.encoder.dim, checksums);
+            let opened = segments.open(dir, &record, manifest.dims()?.1, checksums);
             if LexicalIndex::payload(&dir.join(files::LEXICAL_DIR))? != snapshot.payload() {
                 failure = opened.err();
                 continue;
@@ -113,7 +113,7 @@ impl Generation {
         let vectors: Vec<_> =
             record.vectors.iter().map(|name| segments.vectors[name].clone()).collect();
         check_agreement(dir, &alive, &texts, &vectors)?;
-        let vectors = VectorIndex::new(manifest.encoder.dim, vectors);
+        let vectors = VectorIndex::new(manifest.dims()?, vectors);
         Ok(Self { record, lexical, vectors, texts, alive })
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::IndexError;
 use super::files;
-use crate::dense::GraphParams;
+use crate::dense::{GraphParams, VectorLayout};
 use crate::encoder::Encoder;
 use crate::error::SegmentError;
 use crate::lexical::LexicalOptions;
@@ -16,8 +16,8 @@ use crate::lexical::LexicalOptions;
 pub(super) const FILE_NAME: &str = "manifest.json";
 
 /// The on-disk format this version reads and writes. 2: chunks have parents
-/// (decision 0008).
-const FORMAT_VERSION: u32 = 2;
+/// (decision 0008). 3: vectors are kept in a form of choice (decision 0013).
+const FORMAT_VERSION: u32 = 3;
 
 /// Whose vectors an index holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ pub struct Manifest {
     pub chunker: String,
     /// The lexical analysis.
     pub lexical: LexicalOptions,
+    /// What is kept of each vector.
+    pub vectors: VectorLayout,
     /// When and how vector segments carry a graph.
     pub graph: GraphParams,
 }
@@ -71,8 +73,18 @@ impl Manifest {
             encoder,
             chunker: chunker.into(),
             lexical: LexicalOptions::default(),
+            vectors: VectorLayout::default(),
             graph: GraphParams::default(),
         }
+    }
+
+    /// Components of the encoder's vectors and of the stored ones.
+    ///
+    /// # Errors
+    /// [`IndexError::Dense`] when the layout does not fit the encoder.
+    pub(super) fn dims(&self) -> Result<(usize, usize), IndexError> {
+        let dim = self.encoder.dim;
+        Ok((dim, self.vectors.stored_dim(dim)?))
     }
 
     pub(super) fn write(&self, dir: &Path) -> Result<(), IndexError> {

@@ -6,9 +6,9 @@
 //! anything becomes visible. A crash before it leaves files that the next
 //! writer sweeps; a crash after it leaves a whole commit.
 //!
-//! Commits write vectors without a graph, which are scanned exactly; building a
-//! graph is [`IndexWriter::merge`]'s work, since a graph of a segment that is
-//! merged a minute later would be thrown away.
+//! A commit of few vectors writes them without a graph, and they are scanned
+//! exactly; one of many ([`GraphParams::min_rows`]) builds a graph over them, so
+//! that searches stay fast until [`IndexWriter::merge`] joins the segments.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use super::generation::{Checksums, Generation, OpenSegments};
 use super::lock::WriterLock;
 use super::manifest::Manifest;
 use super::{Index, files};
-use crate::dense::{self, GraphParams, VectorRows};
+use crate::dense::{self, EncodedRows, GraphParams};
 use crate::document::{Chunk, ChunkOrd, Document, DocumentId, Span};
 use crate::encoder::Embeddings;
 use crate::error::DocumentError;
@@ -66,6 +66,16 @@ enum Change {
     Removed,
 }
 
+/// Why pending rows go to files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flush {
+    /// There are too many to hold: a piece of a bulk load, which a merge will
+    /// join with others, so that a graph would be built for nothing.
+    Spill,
+    /// They are to be searched from now on.
+    Commit,
+}
+
 /// Writes an index; see the module's documentation for the protocol.
 ///
 /// Dropping a writer forgets what was not committed.
@@ -91,16 +101,19 @@ pub struct IndexWriter {
     _lock: WriterLock,
 }
 
-#[derive(Default)]
 struct Pending {
-    ords: Vec<u32>,
-    values: Vec<f32>,
+    vectors: EncodedRows,
     texts: TextSegmentWriter,
 }
 
 impl Pending {
+    fn new(manifest: &Manifest) -> Result<Self, IndexError> {
+        let vectors = EncodedRows::new(manifest.vectors, manifest.encoder.dim)?;
+        Ok(Self { vectors, texts: TextSegmentWriter::default() })
+    }
+
     fn len_bytes(&self) -> usize {
-        self.ords.len() * 4 + self.values.len() * 4 + self.texts.len_bytes()
+        self.vectors.len_bytes() + self.texts.len_bytes()
     }
 }
 
@@ -123,7 +136,7 @@ impl IndexWriter {
             next: committed.clone(),
             committed,
             previous: HashSet::new(),
-            pending: Pending::default(),
+            pending: Pending::new(&index.manifest)?,
             pending_limit_bytes: options.pending_bytes,
             n_files: 0,
             bytes_written: 0,
@@ -171,13 +184,14 @@ impl IndexWriter {
                 fields: &document.fields,
             })?;
         }
-        self.pending.ords.extend(first_ord..next_ord);
-        self.pending.values.extend_from_slice(vectors.values());
+        for (ord, row) in (first_ord..next_ord).zip(vectors.values().chunks_exact(vectors.dim())) {
+            self.pending.vectors.push(ord, row)?;
+        }
         self.pending.texts.add_document(document, signature, first_ord, chunks);
         self.next.next_ord = next_ord;
         self.changes.insert(document.id.clone(), Change::Document(signature));
         if self.pending.len_bytes() >= self.pending_limit_bytes {
-            self.flush()?;
+            self.flush(Flush::Spill)?;
         }
         Ok(())
     }
@@ -271,7 +285,7 @@ impl IndexWriter {
     /// # Errors
     /// [`IndexError::Segment`], [`IndexError::Dense`] or [`IndexError::Lexical`].
     pub fn commit(&mut self) -> Result<CommitSummary, IndexError> {
-        self.flush()?;
+        self.flush(Flush::Commit)?;
         self.publish()
     }
 
@@ -286,16 +300,12 @@ impl IndexWriter {
         self.lexical.merge()?;
         fail_point!("merge-lexical-done");
         let live = self.last_commit()?;
-        let mut ords = Vec::with_capacity(live.alive.len());
-        let mut values = Vec::with_capacity(live.alive.len() * self.manifest.encoder.dim);
-        for (ord, row) in live.vectors.rows().filter(|(ord, _)| live.alive.contains(*ord)) {
-            ords.push(ord.0);
-            values.extend_from_slice(row);
-        }
+        let mut rows = EncodedRows::new(self.manifest.vectors, self.manifest.encoder.dim)?;
+        live.vectors.copy_rows(&live.alive, &mut rows)?;
         self.next.vectors.clear();
         self.next.texts.clear();
         let graph = self.manifest.graph;
-        let vectors = self.write_vectors(&ords, &values, &graph)?;
+        let vectors = self.write_vectors(&rows, &graph)?;
         self.next.vectors.extend(vectors);
         fail_point!("merge-vectors-written");
         let texts = self.write_texts(&live.texts.merged()?)?;
@@ -332,23 +342,26 @@ impl IndexWriter {
         document: &Document,
         chunks: &[Chunk],
         vectors: &Embeddings,
-    ) -> Result<(), DocumentError> {
+    ) -> Result<(), IndexError> {
         document.check()?;
         let id = || document.id.clone();
         if chunks.is_empty() {
-            return Err(DocumentError::NoChunks { id: id() });
+            return Err(DocumentError::NoChunks { id: id() }.into());
         }
         if chunks.len() != vectors.len() {
             let (chunks, vectors) = (chunks.len(), vectors.len());
-            return Err(DocumentError::VectorCount { id: id(), chunks, vectors });
+            return Err(DocumentError::VectorCount { id: id(), chunks, vectors }.into());
         }
         if vectors.dim() != self.manifest.encoder.dim {
             let (found, expected) = (vectors.dim(), self.manifest.encoder.dim);
-            return Err(DocumentError::VectorDim { id: id(), found, expected });
+            return Err(DocumentError::VectorDim { id: id(), found, expected }.into());
+        }
+        for row in vectors.values().chunks_exact(vectors.dim()) {
+            self.pending.vectors.check(row)?;
         }
         for &Chunk { span, parent, .. } in chunks {
             if span.slice(&document.text).is_none_or(str::is_empty) {
-                return Err(DocumentError::InvalidChunk { id: id(), span });
+                return Err(DocumentError::InvalidChunk { id: id(), span }.into());
             }
             let holds = |parent: Span| {
                 parent.start <= span.start
@@ -356,7 +369,7 @@ impl IndexWriter {
                     && parent.slice(&document.text).is_some()
             };
             if let Some(parent) = parent.filter(|&parent| !holds(parent)) {
-                return Err(DocumentError::InvalidParent { id: id(), span, parent });
+                return Err(DocumentError::InvalidParent { id: id(), span, parent }.into());
             }
         }
         Ok(())
@@ -392,15 +405,17 @@ impl IndexWriter {
     }
 
     /// Moves pending rows and texts to segment files that nothing names yet.
-    fn flush(&mut self) -> Result<(), IndexError> {
+    fn flush(&mut self, flush: Flush) -> Result<(), IndexError> {
         fail_point!("flush-start");
-        let pending = std::mem::take(&mut self.pending);
-        let flat = GraphParams { min_rows: usize::MAX, ..self.manifest.graph };
-        let written =
-            self.write_vectors(&pending.ords, &pending.values, &flat).and_then(|vectors| {
-                fail_point!("vectors-written");
-                Ok((vectors, self.write_texts(&pending.texts)?))
-            });
+        let pending = std::mem::replace(&mut self.pending, Pending::new(&self.manifest)?);
+        let graph = match flush {
+            Flush::Spill => GraphParams { min_rows: usize::MAX, ..self.manifest.graph },
+            Flush::Commit => self.manifest.graph,
+        };
+        let written = self.write_vectors(&pending.vectors, &graph).and_then(|vectors| {
+            fail_point!("vectors-written");
+            Ok((vectors, self.write_texts(&pending.texts)?))
+        });
         match written {
             Ok((vectors, texts)) => {
                 self.next.vectors.extend(vectors);
@@ -420,16 +435,14 @@ impl IndexWriter {
 
     fn write_vectors(
         &mut self,
-        ords: &[u32],
-        values: &[f32],
+        rows: &EncodedRows,
         graph: &GraphParams,
     ) -> Result<Option<String>, IndexError> {
-        if ords.is_empty() {
+        if rows.ords().is_empty() {
             return Ok(None);
         }
         let (name, path) = self.new_file("vectors");
-        let rows = VectorRows { dim: self.manifest.encoder.dim, ords, values };
-        self.bytes_written += dense::write_segment(&path, &rows, graph)?;
+        self.bytes_written += dense::write_segment(&path, rows, graph)?;
         Ok(Some(name))
     }
 

@@ -1,4 +1,5 @@
-//! From a checkpoint to an ONNX graph: fp32, or 8-bit weights per channel.
+//! From a checkpoint to an ONNX graph, fp32 or with 8-bit weights per channel,
+//! or to those weights alone (`int8_weights`).
 //!
 //! Done on the user's machine, once for each model and precision, so that no
 //! binary sits in the repository and every weight's origin is the checkpoint's
@@ -7,6 +8,7 @@
 
 mod bert;
 mod builder;
+mod int8_weights;
 mod proto;
 mod quantize;
 #[cfg(test)]
@@ -18,6 +20,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub(crate) use bert::BertConfig;
+pub(crate) use int8_weights::{
+    WEIGHTS_VERSION, fits as fits_int8_weights, write as write_int8_weights,
+};
 pub(crate) use quantize::WeightCode;
 
 use crate::card::Pooling;

@@ -1,4 +1,4 @@
-//! Building the layers of a graph with `hnsw_rs`; nothing else names that crate.
+//! The reference builder, `hnsw_rs`; nothing else names that crate.
 //!
 //! It is given row numbers instead of vectors and our own distance over codes,
 //! so it copies no vector and none of its distances (which panic on rounding or
@@ -8,24 +8,10 @@
 
 use hnsw_rs::prelude::{Distance, Hnsw};
 
-use super::graph::{MAX_LAYERS, NONE};
-use super::quantize::Codes;
-
-/// Layers as read out: what [`super::refine`] turns into the final graph.
-pub(super) struct Layers {
-    /// `[n, 2 · m]` links of the bottom layer, by row.
-    pub(super) links: Vec<u32>,
-    /// The higher layers, the most populated first.
-    pub(super) higher: Vec<HigherLayer>,
-}
-
-/// One layer above the bottom one.
-pub(super) struct HigherLayer {
-    /// Ascending.
-    pub(super) rows: Vec<u32>,
-    /// `[rows, m]` positions within `rows`.
-    pub(super) links: Vec<u32>,
-}
+use super::{HigherLayer, Layers};
+use crate::dense::GraphParams;
+use crate::dense::graph::{MAX_LAYERS, NONE};
+use crate::dense::quantize::Codes;
 
 /// One minus the cosine of two rows' codes.
 struct CodeDistance<'a>(Codes<'a>);
@@ -41,7 +27,8 @@ impl Distance<u32> for CodeDistance<'_> {
 ///
 /// The result depends only on the arguments: the crate draws layers from a
 /// fixed seed by insertion number, so `order` is what a seed can vary.
-pub(super) fn build(codes: Codes<'_>, order: &[u32], m: usize, ef_construction: usize) -> Layers {
+pub(super) fn build(codes: Codes<'_>, order: &[u32], params: &GraphParams) -> Layers {
+    let &GraphParams { m, ef_construction, .. } = params;
     let graph = Hnsw::new(m, order.len(), MAX_LAYERS, ef_construction, CodeDistance(codes));
     for &row in order {
         graph.insert((&[row], row as usize));
@@ -81,5 +68,5 @@ pub(super) fn build(codes: Codes<'_>, order: &[u32], m: usize, ef_construction: 
             HigherLayer { rows, links }
         })
         .collect();
-    Layers { links, higher }
+    Layers { width: 2 * m, links, higher }
 }
