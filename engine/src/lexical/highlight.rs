@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::identifiers::for_each_identifier;
+use super::language::Language;
 use super::normal_form::surface;
 use super::query::{Clause, LexicalQuery, Matcher, PhraseWord, Typos};
-use super::words::{WordKind, for_each_word};
+use super::words::{MAX_WORD_BYTES, WordKind, for_each_word, runs};
 use crate::document::Span;
 
 impl LexicalQuery {
@@ -44,31 +45,52 @@ impl Highlighter<'_> {
         let mut spans = Vec::new();
         if self.needs_words {
             self.add_words_and_phrases(text, &mut spans);
+            self.add_identifiers(text, 0, &mut spans);
         } else {
-            self.add_single_words(text, &mut spans);
-        }
-        for_each_identifier(text, &mut |identifier| {
-            if self.wanted.identifiers.contains(identifier.form) {
-                spans.push(Span::new(identifier.start, identifier.end));
+            // Neither words nor identifiers reach over a blank.
+            for (start, run) in runs(text) {
+                self.add_run(run, start, &mut spans);
             }
-        });
+        }
         merged(spans)
     }
 
-    fn add_single_words(&mut self, text: &str, spans: &mut Vec<Span>) {
-        let Self { query, wanted, known, .. } = self;
-        for_each_word(text, query.normalizer.language().elides(), &mut |word| {
-            if !wanted.may_match(word.text) {
-                return;
+    /// What matches in a run without a blank, which starts at `start`.
+    ///
+    /// Nine runs in ten are one plain word, which needs neither Unicode's rules
+    /// nor a look for code.
+    fn add_run(&mut self, run: &str, start: usize, spans: &mut Vec<Span>) {
+        if let Some(word) = plain_word(run) {
+            if self.wanted.may_match_plain(word) && self.is_wanted(word) {
+                spans.push(Span::new(start, start + word.len()));
             }
-            let is_wanted = known.get(word.text).copied().unwrap_or_else(|| {
-                let stem = query.normalizer.stem(word.text);
-                let is_wanted = wanted.stems.contains(stem.as_str());
-                known.insert(word.text.to_owned(), is_wanted);
-                is_wanted
-            });
-            if is_wanted {
-                spans.push(Span::new(word.start, word.start + word.text.len()));
+            return;
+        }
+        let elides = self.query.normalizer.language().elides();
+        for_each_word(run, elides, &mut |word| {
+            if self.wanted.may_match(word.text) && self.is_wanted(word.text) {
+                let at = start + word.start;
+                spans.push(Span::new(at, at + word.text.len()));
+            }
+        });
+        self.add_identifiers(run, start, spans);
+    }
+
+    /// Whether the stem of a word is a wanted one.
+    fn is_wanted(&mut self, word: &str) -> bool {
+        if let Some(&is_wanted) = self.known.get(word) {
+            return is_wanted;
+        }
+        let stem = self.query.normalizer.stem(word);
+        let is_wanted = self.wanted.stems.contains(stem.as_str());
+        self.known.insert(word.to_owned(), is_wanted);
+        is_wanted
+    }
+
+    fn add_identifiers(&self, text: &str, start: usize, spans: &mut Vec<Span>) {
+        for_each_identifier(text, &mut |identifier| {
+            if self.wanted.identifiers.contains(identifier.form) {
+                spans.push(Span::new(start + identifier.start, start + identifier.end));
             }
         });
     }
@@ -143,6 +165,9 @@ struct Wanted<'q> {
     phrases: Vec<&'q [PhraseWord]>,
     /// ASCII letters and digits that something wanted begins with.
     initials: u128,
+    /// By first letter, the second letters of what is wanted, where the language's
+    /// stemmer changes neither; see [`Wanted::may_match_plain`].
+    second_letters: Option<[u32; 26]>,
 }
 
 impl<'q> Wanted<'q> {
@@ -173,6 +198,15 @@ impl<'q> Wanted<'q> {
             .filter_map(|form| form.bytes().next())
             .filter(u8::is_ascii)
             .fold(0, |initials, byte| initials | 1 << byte);
+        if query.normalizer.language() == Language::English {
+            let mut second_letters = [0; 26];
+            for stem in &wanted.stems {
+                if let [first @ b'a'..=b'z', second @ b'a'..=b'z', ..] = stem.as_bytes() {
+                    second_letters[usize::from(first - b'a')] |= 1 << (second - b'a');
+                }
+            }
+            wanted.second_letters = Some(second_letters);
+        }
         wanted
     }
 
@@ -186,6 +220,29 @@ impl<'q> Wanted<'q> {
             !is_initial || self.initials & (1 << byte.to_ascii_lowercase()) != 0
         })
     }
+}
+
+impl Wanted<'_> {
+    /// As [`Wanted::may_match`] for a word of lower-case ASCII letters.
+    ///
+    /// The English stemmer keeps the first two letters of every such word but
+    /// those that begin like "dying", which becomes "die".
+    fn may_match_plain(&self, word: &str) -> bool {
+        match (self.second_letters, word.as_bytes()) {
+            (Some(second_letters), &[first, second, ..]) if second != b'y' => {
+                second_letters[usize::from(first - b'a')] & (1 << (second - b'a')) != 0
+            }
+            _ => self.may_match(word),
+        }
+    }
+}
+
+/// The word of a run that is lower-case ASCII letters with perhaps a stop behind:
+/// one word by Unicode's rules, and nothing that reads like code.
+fn plain_word(run: &str) -> Option<&str> {
+    let word = run.trim_end_matches(['.', ',', ';', ':', ')']);
+    let is_plain = !word.is_empty() && word.len() <= MAX_WORD_BYTES;
+    (is_plain && word.bytes().all(|byte| byte.is_ascii_lowercase())).then_some(word)
 }
 
 /// From the first to the last word of every occurrence.
@@ -247,7 +304,9 @@ fn merged(mut spans: Vec<Span>) -> Vec<Span> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::language::Language;
+    use proptest::prelude::*;
+
+    use super::super::normal_form::Normalizer;
     use super::super::query::QueryOptions;
     use super::*;
 
@@ -280,6 +339,28 @@ mod tests {
         check("文検", "全文検索", &["文検"]);
         check("文", "全文検索", &["文"]);
         check("nothing", "", &[]);
+    }
+
+    proptest! {
+        #[test]
+        fn single_words_light_up_as_they_do_among_phrases(
+            text in "([a-zA-Z]{1,5}(ing|ed|ies|s|ly|'s|_x|::y)?[.,;:)-]{0,2}[ \n]|[éß猫(\"-]| ){0,30}",
+            query in "([a-z]{1,4}(ing|s|ed|ies)? ){1,6}",
+        ) {
+            let query = LexicalQuery::parse(&query, QueryOptions::default(), Language::English);
+            let mut slow = query.highlighter();
+            slow.needs_words = true;
+            prop_assert_eq!(query.highlighter().highlights(&text), slow.highlights(&text));
+        }
+
+        #[test]
+        fn the_english_stemmer_keeps_the_first_two_letters(
+            word in "[a-z]{1,9}(s|es|ies|ied|ed|ing|ly|edly|ingly|ational|ization|ness|ful|ment|y|)",
+        ) {
+            let stem = Normalizer::new(Language::English).stem(&word);
+            let two = |text: &str| text.as_bytes().iter().copied().take(2).collect::<Vec<_>>();
+            prop_assert!(word.as_bytes().get(1) == Some(&b'y') || two(&stem) == two(&word), "{} {}", word, stem);
+        }
     }
 
     #[test]

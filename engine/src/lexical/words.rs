@@ -137,16 +137,21 @@ fn spaced<'t>(
 /// but a run of ASCII is cut by a table, and one Greek letter does not send all of
 /// a passage the slow way.
 fn word_indices(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    runs(text).flat_map(|(start, run)| {
+        run.unicode_word_indices().map(move |(at, word)| (start + at, word))
+    })
+}
+
+/// The runs of `text` between blanks, with their offsets.
+pub(super) fn runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let bytes = text.as_bytes();
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\t' | b'\r');
     let mut rest = 0;
     std::iter::from_fn(move || {
-        let blank = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\t' | b'\r');
-        let bytes = text.as_bytes();
-        let start = rest + bytes[rest..].iter().position(|byte| !blank(byte))?;
-        let end = bytes[start..].iter().position(blank).map_or(text.len(), |at| start + at);
-        rest = end;
-        Some((start, &text[start..end]))
+        let start = rest + bytes[rest..].iter().position(|byte| !is_blank(byte))?;
+        rest = bytes[start..].iter().position(is_blank).map_or(text.len(), |at| start + at);
+        Some((start, &text[start..rest]))
     })
-    .flat_map(|(start, run)| run.unicode_word_indices().map(move |(at, word)| (start + at, word)))
 }
 
 /// Whether `c` at `at` ends a word although UAX #29 joins over it: the dot of
