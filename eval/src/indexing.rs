@@ -124,8 +124,9 @@ pub fn build_index(
     recipe: &Recipe,
     progress: &dyn Progress,
 ) -> Result<IndexingRecord, EvalError> {
-    let chunker = recipe.build_chunker();
     let encoder = &recipe.encoder;
+    recipe.chunker.check_encoder(encoder.as_ref()).map_err(EvalError::from)?;
+    let chunker = recipe.build_chunker();
     let index = Index::create(
         dir,
         Manifest::new(EncoderIdentity::of(encoder.as_ref()), chunker.spec()),

@@ -195,8 +195,9 @@ impl Target {
     fn create(args: &IngestArgs) -> anyhow::Result<Self> {
         let name = args.encoder.as_deref().unwrap_or(models::DEFAULT_MODEL);
         let loaded = load_encoder(name, &FetchBar::default())?;
-        let chunker =
-            with_tokenizer(args, || Ok(loaded.default_chunker()))?.build(&loaded.chunker_parts()?);
+        let given = with_tokenizer(args, || Ok(loaded.default_chunker()))?;
+        given.check_encoder(loaded.encoder.as_ref())?;
+        let chunker = given.build(&loaded.chunker_parts()?);
         let encoder = loaded.encoder;
         let manifest = Manifest::new(EncoderIdentity::of(encoder.as_ref()), chunker.spec());
         let index = Index::create(&args.index, manifest, Some(Arc::clone(&encoder)))?;

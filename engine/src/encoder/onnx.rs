@@ -14,8 +14,10 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::Tensor;
 use rayon::prelude::*;
 
+use super::late::pool_spans;
 use super::tokenize::{Cut, TextTokenizer};
 use super::{Embeddings, EncodeError, Encoder, EncoderSpec, Pooling, TextRole};
+use crate::Span;
 
 /// Runs a model that an [`EncoderSpec`] describes.
 #[derive(Debug)]
@@ -59,7 +61,9 @@ impl OnnxEncoder {
             .encode(prefix, text)
             .map_err(|source| EncodeError::Tokenize { index, source })?;
         let mut session = self.pool.take()?;
-        let vector = session.run(&tokens.ids, &self.spec, index)?;
+        let vector = session.run(&tokens.ids, &self.spec, index, |values| {
+            self.spec.pooling.pool(values, self.spec.dim).ok_or(EncodeError::NonFinite { index })
+        })?;
         Ok(Row { vector, cut: tokens.cut })
     }
 }
@@ -98,6 +102,31 @@ impl Encoder for OnnxEncoder {
         let mut embeddings = Embeddings::new(values, self.spec.dim)?;
         embeddings.n_truncated = n_truncated;
         Ok(embeddings)
+    }
+
+    /// One run in the caller's thread.
+    fn encode_spans(&self, text: &str, spans: &[Span]) -> Result<Embeddings, EncodeError> {
+        let instead = match self.spec.pooling {
+            Pooling::Mean => None,
+            Pooling::Cls => Some("it takes the first token's vector"),
+            Pooling::LastToken => Some("it takes the last token's vector"),
+            Pooling::InGraph => Some("its graph gives vectors of texts only"),
+        };
+        if let Some(reason) = instead {
+            let (encoder, reason) = (self.name.clone(), reason.to_owned());
+            return Err(EncodeError::NoTokenVectors { encoder, reason });
+        }
+        if spans.is_empty() {
+            return Embeddings::new(Vec::new(), self.spec.dim);
+        }
+        let tokens = self
+            .tokenizer
+            .encode_placed(&self.spec.passage_prefix, text)
+            .map_err(|source| EncodeError::Tokenize { index: 0, source })?;
+        let mut session = self.pool.take()?;
+        session.run(&tokens.ids, &self.spec, 0, |values| {
+            pool_spans(&tokens, values, self.spec.dim, spans)
+        })
     }
 }
 
@@ -241,13 +270,14 @@ impl Feed {
 }
 
 impl Loan<'_> {
-    /// Runs one text and returns its unit vector.
-    fn run(
+    /// Runs one text and returns what `pool` makes of the graph's output.
+    fn run<T>(
         &mut self,
         ids: &[i64],
         spec: &EncoderSpec,
         index: usize,
-    ) -> Result<Vec<f32>, EncodeError> {
+        pool: impl FnOnce(&[f32]) -> Result<T, EncodeError>,
+    ) -> Result<T, EncodeError> {
         let session = self.session.as_mut().expect("a loan holds its session until dropped");
         let failed = |source| EncodeError::Run { index, source: Box::new(source) };
         let mut inputs: Vec<(String, SessionInputValue<'_>)> = Vec::new();
@@ -264,7 +294,7 @@ impl Loan<'_> {
         if shape.last().copied() != Some(spec.dim as i64) {
             return Err(EncodeError::Shape { values: values.len(), dim: spec.dim });
         }
-        spec.pooling.pool(values, spec.dim).ok_or(EncodeError::NonFinite { index })
+        pool(values)
     }
 }
 

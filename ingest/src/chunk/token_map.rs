@@ -89,11 +89,26 @@ impl<'t> TokenMap<'t> {
     }
 
     /// `[first, last)` of the tokens that touch `span`.
-    fn range(&self, span: Span) -> (usize, usize) {
+    pub(super) fn range(&self, span: Span) -> (usize, usize) {
         (
             self.spans.partition_point(|token| token.end <= span.start),
             self.spans.partition_point(|token| token.start < span.end),
         )
+    }
+
+    /// `core` with at most so many tokens more on either side, in whole words.
+    pub(super) fn widen(&self, core: Span, before: usize, after: usize) -> Span {
+        let (first, last) = self.range(core);
+        let start = self.word_at_or_after(first.saturating_sub(before)).filter(|&at| at < first);
+        let start = start.map_or(core.start, |at| self.spans[at].start);
+        let end = match self.spans.get(last + after) {
+            None => self.spans.last().map(|token| token.end),
+            Some(_) => self
+                .word_at_or_before(last + after)
+                .filter(|&at| at >= last)
+                .map(|at| self.spans[at].start),
+        };
+        Span { start: start.min(core.start), end: end.unwrap_or(core.end).max(core.end) }
     }
 
     /// Cuts `span` into windows of at most `size` tokens.
