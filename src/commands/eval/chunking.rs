@@ -11,7 +11,7 @@ use corpora::{ChunkingBenchmark, QuestionSplit};
 use engine::{Encoder, SearchRequest};
 use eval::{
     CachedEncoder, ChunkingOptions, ChunkingOutcome, ChunkingRow, GroundTruth, PublishedRow,
-    Recipe, TokenBudget, drafts_notice, evaluate_chunking, published_row,
+    Recipe, TokenBudget, compare_chunkers, drafts_notice, evaluate_chunking, published_row,
 };
 use ingest::chunk::{ChunkerSpec, Cl100kSizer, SpecError, TokenSizer, TokenizerChoice};
 use serde::Serialize;
