@@ -25,7 +25,7 @@ Examples:
   trovato ingest faq.jsonl --index faq.trovato --chunker recursive:200/50,context=title
   trovato ingest ~/notes --index notes.trovato --json --report notes.report.json
 
-Chunkers: NAME[:SIZE[/OVERLAP]][,key=value], sizes in tokens
+Chunkers: NAME[:SIZE[/OVERLAP]][,key=value]...[,late], sizes in tokens
   structure:256          headings and code blocks kept whole (the default)
   sentence:256/64        whole sentences
   recursive:200/0        paragraphs, lines, sentences, words; separators=\\n\\n|\\n|.|
@@ -37,6 +37,7 @@ Chunkers: NAME[:SIZE[/OVERLAP]][,key=value], sizes in tokens
   code:256               functions and types whole, with their comments
   keys: context=none|title|headings|lead joined by +, legs=both|dense|lexical,
         tokenizer=encoder|cl100k, min=N (structure)
+  late: chunks are encoded within their document, for encoders with long windows
   cluster and semantic encode the text to cut it; docs/chunkers.md says when to use which";
 
 /// Index documents, or bring an index up to date
