@@ -80,7 +80,7 @@ fn passages_are_pooled_from_one_run_of_their_document() {
     let alone = encoder.encode(&texts, TextRole::Passage).unwrap();
     let margin_alone = near(alone.row(0).unwrap()) - near(alone.row(1).unwrap());
     let margin_late = near(late.row(0).unwrap()) - near(city.row(0).unwrap());
-    assert!(margin_late > margin_alone + 0.1, "{margin_late} {margin_alone}");
+    assert!(margin_late > margin_alone + 0.05, "{margin_late} {margin_alone}");
 
     let cls = EncoderSpec { pooling: Pooling::Cls, ..spec };
     let cls = OnnxEncoder::load(&cls, &runtime(), 1).unwrap();

@@ -96,19 +96,25 @@ impl<'t> TokenMap<'t> {
         )
     }
 
-    /// `core` with at most so many tokens more on either side, in whole words.
+    /// `core` with at most so many tokens more on either side, in whole words
+    /// and without the white space around them.
     pub(super) fn widen(&self, core: Span, before: usize, after: usize) -> Span {
         let (first, last) = self.range(core);
-        let start = self.word_at_or_after(first.saturating_sub(before)).filter(|&at| at < first);
-        let start = start.map_or(core.start, |at| self.spans[at].start);
-        let end = match self.spans.get(last + after) {
-            None => self.spans.last().map(|token| token.end),
-            Some(_) => self
-                .word_at_or_before(last + after)
-                .filter(|&at| at >= last)
-                .map(|at| self.spans[at].start),
+        let start = self
+            .word_at_or_after(first.saturating_sub(before))
+            .filter(|&at| at < first)
+            .map_or(core.start, |at| self.spans[at].start.min(core.start));
+        let wanted = last + after;
+        let past = if wanted >= self.len() {
+            self.len()
+        } else {
+            self.word_at_or_before(wanted).map_or(last, |at| at.max(last))
         };
-        Span { start: start.min(core.start), end: end.unwrap_or(core.end).max(core.end) }
+        let end = match self.spans[last..past].last() {
+            Some(token) => self.text.ceil_char_boundary(token.end as usize),
+            None => core.end as usize,
+        };
+        Span { start, ..Span::new(0, end.max(core.end as usize)) }
     }
 
     /// Cuts `span` into windows of at most `size` tokens.
