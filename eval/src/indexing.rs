@@ -125,7 +125,7 @@ pub fn build_index(
     progress: &dyn Progress,
 ) -> Result<IndexingRecord, EvalError> {
     let encoder = &recipe.encoder;
-    recipe.chunker.check_encoder(encoder.as_ref()).map_err(EvalError::from)?;
+    recipe.chunker.check_encoder(encoder.as_ref())?;
     let chunker = recipe.build_chunker();
     let index = Index::create(
         dir,
