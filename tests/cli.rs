@@ -258,7 +258,16 @@ fn chunkers_are_compared_on_the_benchmarks_layout() {
 
     let both =
         ["eval", "chunking", text(&bench), "--json", "--chunker", "fixed:50", "sentence:50/10"];
-    let rows = json(&both)["rows"].clone();
+    let compared = json(&both);
+    assert_eq!(compared["baseline"], "fixed:50/0,tokenizer=cl100k");
+    let rows = compared["rows"].clone();
+    assert!(rows[0].get("against_baseline").is_none());
+    assert_eq!(rows[1]["against_baseline"]["recall"]["verdict"], "cannot-resolve");
+    let other = json(&[&both[..], &["--baseline", "sentence:50/10"]].concat());
+    assert!(other["rows"][0]["against_baseline"]["iou"]["adjusted_p"].is_number());
+    let output = trovato(&[&both[..], &["--baseline", "fixed:60"]].concat());
+    let refused = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && refused.contains("fixed:60/0"), "{refused}");
     assert_eq!(rows[0]["chunker"], "fixed:50/0,tokenizer=cl100k");
     assert_eq!(rows[1]["chunker"], "sentence:50/10,tokenizer=cl100k");
     let one = json(&[&both[..6], &["--budget", "20"]].concat());
@@ -267,6 +276,9 @@ fn chunkers_are_compared_on_the_benchmarks_layout() {
     assert_eq!((&one["strategy"], &one["questions"]), (&Value::from("dense"), &Value::from(1)));
     assert_eq!(one["recall"]["mean"], 1.0);
     assert_eq!(one["at_budget"]["mean_tokens"], 20.0);
+    let late = json(&[&both[..5], &["fixed:50,late"]].concat());
+    assert_eq!(late["chunker"], "fixed:50/0,tokenizer=cl100k,late");
+    assert_eq!(late["recall"]["mean"], 1.0);
     let told = String::from_utf8(
         trovato(&both[..6].iter().filter(|a| **a != "--json").copied().collect::<Vec<_>>()).stdout,
     )

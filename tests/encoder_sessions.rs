@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use engine::{
-    EncodeError, Encoder, EncoderFiles, EncoderSpec, OnnxEncoder, Pooling, Precision, TextRole,
+    EncodeError, Encoder, EncoderFiles, EncoderSpec, OnnxEncoder, Pooling, Precision, Span,
+    TextRole,
 };
 use models::Silent;
 
@@ -59,6 +60,35 @@ fn prefixes_choose_the_vector_and_no_text_is_no_row() {
     // Only special tokens are left of it, which still have a direction.
     assert_eq!(encode("", TextRole::Passage).len(), 1);
     assert_eq!(encoder.name(), "all-MiniLM-L6-v2@int8-onnx");
+}
+
+#[test]
+fn passages_are_pooled_from_one_run_of_their_document() {
+    let spec = EncoderSpec { passage_prefix: "passage: ".into(), ..spec() };
+    let encoder = OnnxEncoder::load(&spec, &runtime(), 1).unwrap();
+    let berlin = "Berlin is the capital of Germany. The city has 3.8 million inhabitants.";
+    let paris = "Paris is the capital of France. The city has 2.1 million inhabitants.";
+    let second = |text: &str| Span::new(text.find("The city").unwrap(), text.len());
+    let all = Span::new(0, berlin.len());
+    let late = encoder.encode_spans(berlin, &[second(berlin), all]).unwrap();
+    let whole = encoder.encode(&[berlin], TextRole::Passage).unwrap();
+    let dot = |a: &[f32], b: &[f32]| -> f32 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+    assert!(dot(late.row(1).unwrap(), whole.row(0).unwrap()) > 1.0 - 1e-6);
+
+    // "The city" is Berlin in one document and Paris in the other.
+    let city = encoder.encode_spans(paris, &[second(paris)]).unwrap();
+    let asked = encoder.encode(&["Berlin population"], TextRole::Query).unwrap();
+    let near = |row: &[f32]| dot(asked.row(0).unwrap(), row);
+    let texts = [&berlin[second(berlin).range()], &paris[second(paris).range()]];
+    let alone = encoder.encode(&texts, TextRole::Passage).unwrap();
+    let margin_alone = near(alone.row(0).unwrap()) - near(alone.row(1).unwrap());
+    let margin_late = near(late.row(0).unwrap()) - near(city.row(0).unwrap());
+    assert!(margin_late > margin_alone + 0.05, "{margin_late} {margin_alone}");
+
+    let cls = EncoderSpec { pooling: Pooling::Cls, ..spec };
+    let cls = OnnxEncoder::load(&cls, &runtime(), 1).unwrap();
+    let error = cls.encode_spans(berlin, &[]).unwrap_err();
+    assert!(error.to_string().contains("leave `late` out"), "{error}");
 }
 
 #[test]

@@ -3,8 +3,9 @@
 //! A sweep over chunkers meets the same passages again and again, and encoding
 //! is nearly all of its time. [`CachedEncoder`] stands in front of an encoder
 //! and asks it only for passages that no run has encoded before. Vectors are
-//! addressed by content: file by the encoder's fingerprint, record by role and
-//! text, so a changed model never meets old vectors.
+//! addressed by content: file by the encoder's fingerprint, record by what is
+//! encoded, a text or a span within one, so a changed model never meets old
+//! vectors and a passage's vector is never that of other surroundings.
 //!
 //! Queries pass through uncached, since their encoding is part of every latency
 //! that is reported.
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use engine::{Embeddings, EncodeError, Encoder, TextRole};
+use engine::{Embeddings, EncodeError, Encoder, Span, TextRole};
 
 use crate::error::EvalError;
 
@@ -93,23 +94,85 @@ impl CachedEncoder {
         mine
     }
 
-    /// Encodes and stores the claimed texts.
-    fn fill(&self, texts: &[&str], keys: &[Key], claimed: &[usize]) -> Result<(), EncodeError> {
-        for &at in claimed {
-            // One at a time: a row never depends on its neighbours, and the
-            // number cut at the encoder's limit is known for each.
-            let encoded = self.inner.encode(&texts[at..=at], TextRole::Passage)?;
-            let (values, dim) = (encoded.values().len(), self.inner.dim());
-            let row = encoded.row(0).ok_or(EncodeError::Shape { values, dim })?;
+    /// The vectors of `keys`, from the cache or encoded now.
+    ///
+    /// # Arguments
+    /// * `at_once` - rows asked of the encoder in one call, at most.
+    /// * `encode` - gives the rows of some of the keys, by their places.
+    fn rows(
+        &self,
+        keys: &[Key],
+        at_once: usize,
+        encode: &EncodeSome<'_>,
+    ) -> Result<Embeddings, EncodeError> {
+        let claimed = self.claim(keys);
+        let mut groups = claimed.chunks(at_once);
+        if let Err(error) = groups.try_for_each(|group| self.fill(keys, group, encode)) {
+            // Others wait for what this call has claimed and will not deliver.
+            let mut store = self.store();
+            for &at in &claimed {
+                store.in_flight.remove(&keys[at]);
+            }
+            self.arrived.notify_all();
+            return Err(error);
+        }
+        self.n_found.fetch_add(keys.len() - claimed.len(), Ordering::Relaxed);
+
+        let mut values = Vec::with_capacity(keys.len() * self.dim());
+        let mut n_truncated = 0;
+        let mut store = self.store();
+        for (at, key) in keys.iter().enumerate() {
+            while store.in_flight.contains(key) {
+                store = self.arrived.wait(store).unwrap_or_else(PoisonError::into_inner);
+            }
+            if let Some(truncated) = store.read(*key, &mut values) {
+                n_truncated += usize::from(truncated);
+                continue;
+            }
+            // Whoever had claimed it failed, or the file was changed under us.
+            drop(store);
+            let encoded = encode(&[at])?;
+            self.n_encoded.fetch_add(1, Ordering::Relaxed);
+            values.extend_from_slice(encoded.values());
+            n_truncated += encoded.n_truncated;
+            store = self.store();
+        }
+        drop(store);
+        let mut embeddings = Embeddings::new(values, self.dim())?;
+        embeddings.n_truncated = n_truncated;
+        Ok(embeddings)
+    }
+
+    /// Encodes and stores some of what was claimed.
+    fn fill(
+        &self,
+        keys: &[Key],
+        group: &[usize],
+        encode: &EncodeSome<'_>,
+    ) -> Result<(), EncodeError> {
+        let together = encode(group)?;
+        for (nth, &at) in group.iter().enumerate() {
+            // Which rows were cut is known where all or none were, else by
+            // asking for each.
+            let truncated = match together.n_truncated {
+                0 => false,
+                n if n == group.len() => true,
+                _ => encode(&[at])?.n_truncated > 0,
+            };
+            let (values, dim) = (together.values().len(), self.inner.dim());
+            let row = together.row(nth).ok_or(EncodeError::Shape { values, dim })?;
             self.n_encoded.fetch_add(1, Ordering::Relaxed);
             let mut store = self.store();
-            store.insert(keys[at], row, encoded.n_truncated > 0);
+            store.insert(keys[at], row, truncated);
             store.in_flight.remove(&keys[at]);
             self.arrived.notify_all();
         }
         Ok(())
     }
 }
+
+/// Rows for the texts or spans at some places.
+type EncodeSome<'e> = dyn Fn(&[usize]) -> Result<Embeddings, EncodeError> + 'e;
 
 impl Encoder for CachedEncoder {
     fn name(&self) -> &str {
@@ -133,42 +196,23 @@ impl Encoder for CachedEncoder {
             return self.inner.encode(texts, role);
         }
         let keys: Vec<Key> = texts.iter().map(|text| key(text)).collect();
-        let claimed = self.claim(&keys);
-        let filled = self.fill(texts, &keys, &claimed);
-        if let Err(error) = filled {
-            // Others wait for what this call has claimed and will not deliver.
-            let mut store = self.store();
-            for &at in &claimed {
-                store.in_flight.remove(&keys[at]);
-            }
-            self.arrived.notify_all();
-            return Err(error);
-        }
-        self.n_found.fetch_add(texts.len() - claimed.len(), Ordering::Relaxed);
+        // One at a time: what is encoded is kept, whatever becomes of the rest.
+        self.rows(&keys, 1, &|places| {
+            let texts: Vec<&str> = places.iter().map(|&at| texts[at]).collect();
+            self.inner.encode(&texts, role)
+        })
+    }
 
-        let mut values = Vec::with_capacity(texts.len() * self.dim());
-        let mut n_truncated = 0;
-        let mut store = self.store();
-        for (at, key) in keys.iter().enumerate() {
-            while store.in_flight.contains(key) {
-                store = self.arrived.wait(store).unwrap_or_else(PoisonError::into_inner);
-            }
-            if let Some(truncated) = store.read(*key, &mut values) {
-                n_truncated += usize::from(truncated);
-                continue;
-            }
-            // Whoever had claimed it failed, or the file was changed under us.
-            drop(store);
-            let encoded = self.inner.encode(&texts[at..=at], role)?;
-            self.n_encoded.fetch_add(1, Ordering::Relaxed);
-            values.extend_from_slice(encoded.values());
-            n_truncated += encoded.n_truncated;
-            store = self.store();
+    /// Spans are addressed by the text they stand in and their place in it.
+    fn encode_spans(&self, text: &str, spans: &[Span]) -> Result<Embeddings, EncodeError> {
+        if spans.is_empty() {
+            return self.inner.encode_spans(text, spans);
         }
-        drop(store);
-        let mut embeddings = Embeddings::new(values, self.dim())?;
-        embeddings.n_truncated = n_truncated;
-        Ok(embeddings)
+        let keys: Vec<Key> = spans.iter().map(|span| span_key(text, *span)).collect();
+        self.rows(&keys, spans.len(), &|places| {
+            let spans: Vec<Span> = places.iter().map(|&at| spans[at]).collect();
+            self.inner.encode_spans(text, &spans)
+        })
     }
 }
 
@@ -176,6 +220,17 @@ fn key(text: &str) -> Key {
     let hash = blake3::hash(text.as_bytes());
     let mut key = [0; KEY_BYTES];
     key.copy_from_slice(&hash.as_bytes()[..KEY_BYTES]);
+    key
+}
+
+/// The key of a span in a text, which no text has: the byte between is not
+/// UTF-8.
+fn span_key(text: &str, span: Span) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(text.as_bytes()).update(&[0xFF]);
+    hasher.update(&span.start.to_le_bytes()).update(&span.end.to_le_bytes());
+    let mut key = [0; KEY_BYTES];
+    key.copy_from_slice(&hasher.finalize().as_bytes()[..KEY_BYTES]);
     key
 }
 
@@ -379,6 +434,61 @@ mod tests {
         assert_eq!(again.counts(), (0, 4));
         again.encode(&["a b"], TextRole::Query).unwrap();
         assert_eq!(again.counts(), (0, 4), "queries pass through");
+    }
+
+    #[test]
+    fn a_passage_has_a_vector_for_each_text_it_stands_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let plain = HashEncoder::new(16, 4);
+        let passage = Span::new(4, 7);
+        let texts = ["one two", "six two", "one two three four five"];
+        let cached = open(folder.path());
+        for round in 0..2 {
+            for text in texts {
+                let spans = [Span::new(0, 3), passage, Span::new(0, text.len())];
+                let found = cached.encode_spans(text, &spans).unwrap();
+                assert_eq!(found, plain.encode_spans(text, &spans).unwrap(), "{text} {round}");
+            }
+            let alone = cached.encode(&["two"], TextRole::Passage).unwrap();
+            assert_eq!(alone, plain.encode(&["two"], TextRole::Passage).unwrap());
+        }
+        assert_eq!(cached.counts(), (10, 10));
+        let row = |text| cached.encode_spans(text, &[passage]).unwrap();
+        assert_ne!(row("one two"), row("six two"));
+        assert_ne!(row("one two"), cached.encode(&["two"], TextRole::Passage).unwrap());
+        drop(cached);
+        let again = open(folder.path());
+        again.encode_spans(texts[2], &[Span::new(0, texts[2].len())]).unwrap();
+        assert_eq!(again.counts(), (0, 1), "kept with what was cut of it");
+    }
+
+    #[test]
+    fn an_encoder_that_cannot_still_says_so() {
+        struct TextsOnly(HashEncoder);
+        impl Encoder for TextsOnly {
+            fn name(&self) -> &str {
+                self.0.name()
+            }
+            fn fingerprint(&self) -> &str {
+                self.0.fingerprint()
+            }
+            fn dim(&self) -> usize {
+                self.0.dim()
+            }
+            fn max_tokens(&self) -> usize {
+                self.0.max_tokens()
+            }
+            fn encode(&self, texts: &[&str], role: TextRole) -> Result<Embeddings, EncodeError> {
+                self.0.encode(texts, role)
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let inner = Arc::new(TextsOnly(HashEncoder::new(16, 4)));
+        let cached = CachedEncoder::open(folder.path(), inner).unwrap();
+        for spans in [&[][..], &[Span::new(0, 1)]] {
+            let refused = cached.encode_spans("a b", spans);
+            assert!(matches!(refused, Err(EncodeError::NoTokenVectors { .. })));
+        }
     }
 
     #[test]

@@ -54,6 +54,17 @@ pub enum EvalError {
     /// Systems were scored on different topics.
     #[error(transparent)]
     Paired(#[from] PairedError),
+    /// Chunkers were scored on different questions. Quotes that are not in the
+    /// documents are named on standard error.
+    #[error(
+        "{baseline} questions of the baseline are not the {other} of another chunker; nothing is compared"
+    )]
+    OtherQuestions {
+        /// Questions of the baseline.
+        baseline: usize,
+        /// Questions of the other chunker.
+        other: usize,
+    },
     /// A tokenizer could not be loaded, or refused a text.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),

@@ -126,8 +126,9 @@ pub fn build_index(
     recipe: &Recipe,
     progress: &dyn Progress,
 ) -> Result<IndexingRecord, EvalError> {
-    let chunker = recipe.build_chunker();
     let encoder = &recipe.encoder;
+    recipe.chunker.check_encoder(encoder.as_ref())?;
+    let chunker = recipe.build_chunker();
     let manifest = Manifest {
         vectors: recipe.vectors,
         ..Manifest::new(EncoderIdentity::of(encoder.as_ref()), chunker.spec())

@@ -49,8 +49,9 @@ pub use audit::{
     NearDuplicatePair, Texts, audit, book_of, quoted_documents, read_texts, stored_texts,
 };
 pub use chunking::{
-    BudgetReport, BudgetResults, ChunkingOptions, ChunkingOutcome, ChunkingRow, CutResults,
-    GroundTruth, PublishedRow, SpanResult, TokenBudget, evaluate_chunking, published_row,
+    BudgetReport, BudgetResults, ChunkingComparison, ChunkingOptions, ChunkingOutcome, ChunkingRow,
+    CutComparison, CutResults, GroundTruth, PublishedRow, SpanResult, TokenBudget,
+    compare_chunkers, evaluate_chunking, published_row,
 };
 pub use collection::{
     CollectionOptions, CollectionOutcome, EvalProgress, evaluate_collection, index_collection,

@@ -12,6 +12,7 @@ use engine::{
     Chunk, Document, DocumentId, EncoderIdentity, HashEncoder, Index, Manifest, NearDuplicates,
     SearchRequest, Signature, Span, Strategy, TextRole, WriterOptions,
 };
+use ingest::chunk::SizedChunk;
 
 use crate::error::EvalError;
 use crate::indexing::Recipe;
@@ -83,7 +84,10 @@ fn probe_chunker(
     let chunker = recipe.build_chunker();
     hasher.update(&ingest::chunk::REVISION.to_le_bytes());
     for document in documents {
-        for chunk in chunker.chunk(document)? {
+        for SizedChunk { chunk, within, .. } in chunker.cut(document)? {
+            if let Some(within) = within {
+                probe_spans(recipe, document, (within, chunk.span), hasher)?;
+            }
             hasher.update(&chunk.span.start.to_le_bytes());
             hasher.update(&chunk.span.end.to_le_bytes());
             if let Some(parent) = chunk.parent {
@@ -92,6 +96,24 @@ fn probe_chunker(
             }
             hasher.update(chunk.encoder_text(&document.text).as_bytes());
         }
+    }
+    Ok(())
+}
+
+/// Where a chunk is encoded within its document, and what comes of it.
+fn probe_spans(
+    recipe: &Recipe,
+    document: &Document,
+    (within, chunk): (Span, Span),
+    hasher: &mut blake3::Hasher,
+) -> Result<(), EvalError> {
+    hasher.update(&within.start.to_le_bytes());
+    hasher.update(&within.end.to_le_bytes());
+    let from_start = |at: u32| at.saturating_sub(within.start);
+    let span = Span { start: from_start(chunk.start), end: from_start(chunk.end) };
+    let text = within.slice(&document.text).unwrap_or("");
+    for value in recipe.encoder.encode_spans(text, &[span])?.values() {
+        hasher.update(&value.to_bits().to_le_bytes());
     }
     Ok(())
 }

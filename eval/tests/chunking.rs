@@ -10,7 +10,7 @@ use corpora::QuestionSplit;
 use engine::{HashEncoder, Strategy, VectorLayout};
 use eval::{
     ChunkingOptions, ChunkingOutcome, ChunkingRow, EvalError, EvalProgress, GroundTruth,
-    IndexCache, Recipe, Reuse, TokenBudget, evaluate_chunking,
+    IndexCache, Recipe, Reuse, TokenBudget, compare_chunkers, evaluate_chunking, stats::Resolution,
 };
 use ingest::chunk::WordSizer;
 use ingest::pipeline::{Progress, Silent};
@@ -111,6 +111,68 @@ fn the_benchmarks_figures_by_hand() {
     let held = "held ".len() as f64;
     assert_eq!(budget.at.recall.per_question[0], held / 14.0);
     assert_eq!(budget.at.precision.per_question[0], held / 70.0);
+}
+
+#[test]
+fn chunkers_are_set_against_a_baseline_question_by_question() {
+    let dir = tempfile::tempdir().unwrap();
+    let truth = GroundTruth::open(&benchmark(dir.path()), None).unwrap();
+    let cache = IndexCache::new(dir.path().join("cache"));
+    let options = options(1, Some(20));
+    let evaluate =
+        |spec| evaluate_chunking(&truth, &recipe(spec), &options, &cache, &Quiet).unwrap();
+    let outcomes = ["whole", "recursive:16", "fixed:48"].map(evaluate);
+    for baseline in 0..outcomes.len() {
+        let compared = compare_chunkers(&outcomes, baseline).unwrap();
+        let none: Vec<_> = compared.iter().map(Option::is_none).collect();
+        assert_eq!(none, [0, 1, 2].map(|at| at == baseline));
+        for (outcome, comparison) in outcomes.iter().zip(compared) {
+            let Some(comparison) = comparison else { continue };
+            let against = &outcomes[baseline];
+            let difference = |of: fn(&ChunkingOutcome) -> f64| of(outcome) - of(against);
+            let found = [
+                comparison.at_chunks.precision.difference,
+                comparison.at_chunks.iou.difference,
+                comparison.precision_omega.difference,
+                comparison.at_budget.unwrap().recall.difference,
+            ];
+            let expected = [
+                difference(|outcome| outcome.at_chunks.precision.mean),
+                difference(|outcome| outcome.at_chunks.iou.mean),
+                difference(|outcome| outcome.precision_omega.mean),
+                difference(|outcome| outcome.at_budget.as_ref().unwrap().at.recall.mean),
+            ];
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+            }
+            // Three questions can tell nothing apart, whatever they say.
+            let recall = comparison.at_chunks.recall;
+            assert_eq!(recall.verdict, Resolution::CannotResolve);
+            assert!(recall.adjusted_p >= recall.p_value);
+        }
+    }
+    let mut half = truth.clone();
+    half.keep_split(QuestionSplit::Dev);
+    let other = evaluate_chunking(&half, &recipe("whole"), &options, &cache, &Quiet).unwrap();
+    let error = compare_chunkers(&[outcomes[0].clone(), other], 0).unwrap_err();
+    assert!(matches!(error, EvalError::OtherQuestions { baseline: 3, .. }), "{error}");
+    assert!(compare_chunkers(&[], 0).unwrap().is_empty());
+}
+
+#[test]
+fn late_chunks_have_the_spans_of_their_chunker_and_vectors_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let truth = GroundTruth::open(&benchmark(dir.path()), None).unwrap();
+    let cache = IndexCache::new(dir.path().join("cache"));
+    let options = ChunkingOptions { strategy: Strategy::Dense, ..options(1, None) };
+    let evaluate =
+        |spec| evaluate_chunking(&truth, &recipe(spec), &options, &cache, &Quiet).unwrap();
+    let [alone, late] = ["recursive:16", "recursive:16,late"].map(evaluate);
+    assert_eq!(alone.precision_omega, late.precision_omega, "the same chunks");
+    assert_ne!(alone.fingerprint, late.fingerprint);
+    // A line that comes twice is one text alone, and two within its page.
+    assert_eq!((alone.indexing.chunks, alone.indexing.tokens), (4, 2 * 16 + 3));
+    assert_eq!((late.indexing.chunks, late.indexing.tokens), (4, 3 * 16 + 3));
 }
 
 #[test]

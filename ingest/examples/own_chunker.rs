@@ -54,7 +54,7 @@ fn sized(text: &str, entry: Span) -> Option<SizedChunk> {
     let span = Span::new(start, start + passage.len());
     // An estimate serves: the pipeline encodes long texts first by it.
     let n_tokens = passage.split_whitespace().count();
-    (!passage.is_empty()).then(|| SizedChunk { chunk: Chunk::plain(span), n_tokens })
+    (!passage.is_empty()).then(|| SizedChunk { chunk: Chunk::plain(span), n_tokens, within: None })
 }
 
 const LOG: &str = "\

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex};
 
 use engine::{BlockKind, Chunk, Document, Span};
 use ingest::chunk::{
-    Chunker, Cl100kSizer, EncoderSizer, Token, TokenMap, TokenSizer, TokenizerError, Window,
-    WordSizer,
+    Chunker, Cl100kSizer, EncoderSizer, SizedChunk, Token, TokenMap, TokenSizer, TokenizerError,
+    Window, WordSizer,
 };
 use proptest::prelude::*;
 use support::{CODE, PROSE, WINDOW, build, code, document, heading};
 
-const SPECS: [&str; 22] = [
+const SPECS: [&str; 26] = [
     "whole",
     "fixed:20/0",
     "fixed:40/20",
@@ -34,6 +34,10 @@ const SPECS: [&str; 22] = [
     "code:64,context=none",
     "recursive:48/0,context=title+headings+lead",
     "structure:64,context=lead,legs=lexical",
+    "recursive:24/0,late",
+    "fixed:40/20,late",
+    "structure:64,late",
+    "parent:64,child=20,late",
     "parent:64",
     "parent:200,child=24,context=none",
     "semantic:64,percentile=50,buffer=0,context=headings",
@@ -125,6 +129,25 @@ fn check_laws(document: &Document, chunker: &dyn Chunker, sizer: &dyn TokenSizer
     }
 }
 
+/// A chunk's stretch holds it and fits the window, unless the chunk alone does
+/// not; only what holds no token is without one.
+fn check_stretches(document: &Document, chunker: &dyn Chunker, sizer: &dyn TokenSizer) {
+    let (spec, text) = (chunker.spec(), document.text.as_str());
+    for SizedChunk { chunk, within, .. } in chunker.cut(document).unwrap() {
+        let Some(within) = within else {
+            let n_tokens = TokenMap::new(text, sizer).unwrap().count(chunk.span);
+            assert!(!spec.ends_with("late") || n_tokens == 0, "{spec}: {:?}", chunk.span);
+            continue;
+        };
+        assert!(spec.ends_with("late") && chunk.context.is_empty(), "{spec}");
+        assert!(within.start <= chunk.span.start && chunk.span.end <= within.end, "{spec}");
+        let stretch = within.slice(text).expect("a stretch cuts no character");
+        let seen = sizer.tokens(stretch).unwrap().len();
+        let usable = sizer.window().map_or(usize::MAX, Window::usable);
+        assert!(seen <= usable, "{spec}: {seen} tokens in {stretch:?}");
+    }
+}
+
 /// Parents hold their children, which follow each other; parents are disjoint.
 fn check_parents(spec: &str, text: &str, chunks: &[Chunk], fits: impl Fn(Span) -> bool) {
     let returned = |chunk: &Chunk| chunk.parent.unwrap_or(chunk.span);
@@ -149,6 +172,7 @@ fn check_all(document: &Document) {
         for spec in SPECS {
             let chunker = build(spec, &sizer);
             check_laws(document, &*chunker, &*sizer);
+            check_stretches(document, &*chunker, &*sizer);
         }
     }
 }

@@ -29,7 +29,7 @@ Examples:
   trovato ingest ~/notes --index small.trovato --vectors int8    a quarter of the bytes of f32
   trovato ingest ~/notes --index notes.trovato --json --report notes.report.json
 
-Chunkers: NAME[:SIZE[/OVERLAP]][,key=value], sizes in tokens
+Chunkers: NAME[:SIZE[/OVERLAP]][,key=value]...[,late], sizes in tokens
   structure:256          headings and code blocks kept whole (the default)
   sentence:256/64        whole sentences
   recursive:200/0        paragraphs, lines, sentences, words; separators=\\n\\n|\\n|.|
@@ -41,6 +41,7 @@ Chunkers: NAME[:SIZE[/OVERLAP]][,key=value], sizes in tokens
   code:256               functions and types whole, with their comments
   keys: context=none|title|headings|lead joined by +, legs=both|dense|lexical,
         tokenizer=encoder|cl100k, min=N (structure)
+  late: chunks are encoded within their document, for encoders with long windows
   cluster and semantic encode the text to cut it; docs/chunkers.md says when to use which";
 
 /// Index documents, or bring an index up to date
@@ -243,8 +244,9 @@ impl Target {
     fn create(args: &IngestArgs) -> anyhow::Result<Self> {
         let name = args.encoder.as_deref().unwrap_or(models::DEFAULT_MODEL);
         let loaded = load_encoder(name, &FetchBar::default())?;
-        let chunker =
-            with_tokenizer(args, || Ok(loaded.default_chunker()))?.build(&loaded.chunker_parts()?);
+        let given = with_tokenizer(args, || Ok(loaded.default_chunker()))?;
+        given.check_encoder(loaded.encoder.as_ref())?;
+        let chunker = given.build(&loaded.chunker_parts()?);
         let encoder = loaded.encoder;
         let mut manifest = Manifest::new(EncoderIdentity::of(encoder.as_ref()), chunker.spec());
         manifest.vectors = args.vectors.unwrap_or_default();

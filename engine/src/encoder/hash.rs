@@ -4,6 +4,7 @@
 //! index takes. Not a baseline: use [`super::OnnxEncoder`] for real documents.
 
 use super::{Embeddings, EncodeError, Encoder, TextRole};
+use crate::Span;
 
 /// Hashes lower-cased words and adjacent pairs into `dim` signed buckets and
 /// normalises (feature hashing: Weinberger et al., ICML 2009).
@@ -29,14 +30,19 @@ impl HashEncoder {
         row[(bits % row.len() as u64) as usize] += sign * weight;
     }
 
-    fn encode_one(&self, text: &str, row: &mut [f32]) -> bool {
-        let mut words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    /// The vector of the words that share a byte with `span`, each with the
+    /// pair it makes with the word before it, which may stand outside; whether
+    /// the span goes on behind the limit.
+    fn encode_span(&self, text: &str, span: Span, row: &mut [f32]) -> bool {
         let mut previous: Option<String> = None;
-        for word in words.by_ref().take(self.max_tokens) {
+        let mut words = words(text);
+        for (at, word) in words.by_ref().take(self.max_tokens) {
             let word = word.to_lowercase();
-            Self::add(row, &word, 1.0);
-            if let Some(previous) = previous {
-                Self::add(row, &format!("{previous} {word}"), 0.5);
+            if at.overlaps(span) {
+                Self::add(row, &word, 1.0);
+                if let Some(previous) = previous {
+                    Self::add(row, &format!("{previous} {word}"), 0.5);
+                }
             }
             previous = Some(word);
         }
@@ -51,8 +57,19 @@ impl HashEncoder {
             row.fill(0.0);
             row[0] = 1.0;
         }
-        words.next().is_some()
+        words.next().is_some_and(|(at, _)| at.start < span.end)
     }
+}
+
+/// Runs of letters and digits, with their bytes.
+fn words(text: &str) -> impl Iterator<Item = (Span, &str)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text[at..].find(char::is_alphanumeric)?;
+        let length = text[start..].find(|c: char| !c.is_alphanumeric());
+        at = length.map_or(text.len(), |length| start + length);
+        Some((Span::new(start, at), &text[start..at]))
+    })
 }
 
 impl Encoder for HashEncoder {
@@ -76,7 +93,20 @@ impl Encoder for HashEncoder {
         let mut values = vec![0.0; texts.len() * self.dim];
         let mut n_truncated = 0;
         for (row, text) in values.chunks_exact_mut(self.dim).zip(texts) {
-            n_truncated += usize::from(self.encode_one(text, row));
+            let all = Span::new(0, text.len());
+            n_truncated += usize::from(self.encode_span(text, all, row));
+        }
+        let mut embeddings = Embeddings::new(values, self.dim)?;
+        embeddings.n_truncated = n_truncated;
+        Ok(embeddings)
+    }
+
+    /// A word's pair with the one before it is all the context there is.
+    fn encode_spans(&self, text: &str, spans: &[Span]) -> Result<Embeddings, EncodeError> {
+        let mut values = vec![0.0; spans.len() * self.dim];
+        let mut n_truncated = 0;
+        for (row, &span) in values.chunks_exact_mut(self.dim).zip(spans) {
+            n_truncated += usize::from(self.encode_span(text, span, row));
         }
         let mut embeddings = Embeddings::new(values, self.dim)?;
         embeddings.n_truncated = n_truncated;
@@ -99,5 +129,19 @@ mod tests {
         assert!((dot(0, 1) - 1.0).abs() < 1e-6);
         assert!(dot(0, 2).abs() < 0.5);
         assert!((dot(3, 3) - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_span_knows_the_word_before_it_and_the_whole_is_the_text() {
+        let encoder = HashEncoder::new(64, 4);
+        let text = "one two three four five";
+        let spans = [Span::new(0, text.len()), Span::new(8, 13), Span::new(4, 7)];
+        let late = encoder.encode_spans(text, &spans).unwrap();
+        let alone = encoder.encode(&[text, "three"], TextRole::Passage).unwrap();
+        assert_eq!(late.row(0), alone.row(0));
+        assert_ne!(late.row(1), alone.row(1));
+        assert_eq!(late.n_truncated, 1);
+        let elsewhere = encoder.encode_spans("one 22 three", &[Span::new(7, 12)]).unwrap();
+        assert_ne!(late.row(1), elsewhere.row(0));
     }
 }

@@ -6,6 +6,7 @@
 //! [`EncoderSpec`] names files that are already there.
 
 mod hash;
+mod late;
 mod native;
 mod onnx;
 mod pooling;
@@ -23,6 +24,8 @@ pub use hash::HashEncoder;
 pub use native::{NativeEncoder, ProductRate, ProductRates};
 pub use onnx::OnnxEncoder;
 pub use pooling::Pooling;
+
+use crate::Span;
 
 /// The side of the search a text stands on; models with prefixes give other
 /// vectors for each, and query against passage is the valid pair.
@@ -198,6 +201,37 @@ pub trait Encoder: Send + Sync {
     /// # Errors
     /// [`EncodeError`]; nothing is returned for the other texts of the call.
     fn encode(&self, texts: &[&str], role: TextRole) -> Result<Embeddings, EncodeError>;
+
+    /// Encodes passages within the text they stand in ("late chunking"): the
+    /// text is run once, and a span's vector is the mean of its tokens' vectors
+    /// in that run.
+    ///
+    /// A method that may refuse, and not a trait of its own: whether an encoder
+    /// can is known when its model is loaded, not when it is compiled.
+    ///
+    /// # Arguments
+    /// * `text` - cut after [`Encoder::max_tokens`] tokens; spans that go on
+    ///   behind are counted in [`Embeddings::n_truncated`]. It gets the prefix
+    ///   of passages.
+    /// * `spans` - bytes of `text`. Empty: zero rows, or the refusal.
+    ///
+    /// # Returns
+    /// `[n, dim]` in the order of `spans`. A row depends on `text`, its span and
+    /// the encoder alone; a span of the whole text has the row that
+    /// [`Encoder::encode`] gives.
+    ///
+    /// # Errors
+    /// [`EncodeError::NoTokenVectors`] by an encoder that cannot, which is what
+    /// is provided here; [`EncodeError::EmptySpan`], `index` being the span's
+    /// position; others as in [`Encoder::encode`], with `index` 0.
+    ///
+    /// # Source
+    /// Guenther et al., "Late Chunking", arXiv 2409.04701, 2024.
+    fn encode_spans(&self, text: &str, spans: &[Span]) -> Result<Embeddings, EncodeError> {
+        let _ = (text, spans);
+        let reason = "it gives vectors of texts only".to_owned();
+        Err(EncodeError::NoTokenVectors { encoder: self.name().to_owned(), reason })
+    }
 }
 
 /// One text's outcome.
@@ -297,6 +331,28 @@ pub enum EncodeError {
     NonFinite {
         /// Its position in the call.
         index: usize,
+    },
+    /// Late chunking needs the vectors of tokens and their mean. Take an encoder
+    /// that pools by the mean, or a chunker without `late`.
+    #[error(
+        "{encoder} cannot encode passages within their document: {reason}; leave `late` out of the chunker"
+    )]
+    NoTokenVectors {
+        /// The encoder.
+        encoder: String,
+        /// What it does instead.
+        reason: String,
+    },
+    /// A span holds nothing that the encoder reads, so that it has no vector.
+    #[error(
+        "the bytes {} to {} of the text, span {index}, hold no token within the encoder's limit",
+        span.start, span.end
+    )]
+    EmptySpan {
+        /// Its position in the call.
+        index: usize,
+        /// Where it is.
+        span: Span,
     },
     /// A vector is not of unit length.
     #[error("the vector of text {index} has norm {norm}; vectors must have norm 1")]

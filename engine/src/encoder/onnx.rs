@@ -8,12 +8,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::tokenize::TextTokenizer;
-use super::{Embeddings, EncodeError, Encoder, EncoderFiles, EncoderSpec, Pooling, Row, TextRole};
 use ort::environment::Environment;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::Tensor;
+
+use super::late::{pool_spans, require_token_vectors};
+use super::tokenize::TextTokenizer;
+use super::{Embeddings, EncodeError, Encoder, EncoderFiles, EncoderSpec, Pooling, Row, TextRole};
+use crate::Span;
 
 /// Runs a model that an [`EncoderSpec`] describes.
 #[derive(Debug)]
@@ -64,7 +67,9 @@ impl OnnxEncoder {
             .encode(prefix, text)
             .map_err(|source| EncodeError::Tokenize { index, source })?;
         let mut session = self.pool.take()?;
-        let vector = session.run(&tokens.ids, &self.spec, index)?;
+        let vector = session.run(&tokens.ids, &self.spec, index, |values| {
+            self.spec.pooling.pool(values, self.spec.dim).ok_or(EncodeError::NonFinite { index })
+        })?;
         Ok(Row { vector, cut: tokens.cut })
     }
 }
@@ -89,6 +94,22 @@ impl Encoder for OnnxEncoder {
     /// Texts are spread over the caller's rayon pool.
     fn encode(&self, texts: &[&str], role: TextRole) -> Result<Embeddings, EncodeError> {
         Row::each(texts, self.spec.dim, |index, text| self.encode_one(index, text, role))
+    }
+
+    /// One run in the caller's thread.
+    fn encode_spans(&self, text: &str, spans: &[Span]) -> Result<Embeddings, EncodeError> {
+        require_token_vectors(self.spec.pooling, &self.name)?;
+        if spans.is_empty() {
+            return Embeddings::new(Vec::new(), self.spec.dim);
+        }
+        let tokens = self
+            .tokenizer
+            .encode_placed(&self.spec.passage_prefix, text)
+            .map_err(|source| EncodeError::Tokenize { index: 0, source })?;
+        let mut session = self.pool.take()?;
+        session.run(&tokens.ids, &self.spec, 0, |values| {
+            pool_spans(&tokens, values, self.spec.dim, spans)
+        })
     }
 }
 
@@ -228,13 +249,14 @@ impl Feed {
 }
 
 impl Loan<'_> {
-    /// Runs one text and returns its unit vector.
-    fn run(
+    /// Runs one text and returns what `pool` makes of the graph's output.
+    fn run<T>(
         &mut self,
         ids: &[i64],
         spec: &EncoderSpec,
         index: usize,
-    ) -> Result<Vec<f32>, EncodeError> {
+        pool: impl FnOnce(&[f32]) -> Result<T, EncodeError>,
+    ) -> Result<T, EncodeError> {
         let session = self.session.as_mut().expect("a loan holds its session until dropped");
         let failed = |source| EncodeError::Run { index, source: Box::new(source) };
         let mut inputs: Vec<(String, SessionInputValue<'_>)> = Vec::new();
@@ -251,7 +273,7 @@ impl Loan<'_> {
         if shape.last().copied() != Some(spec.dim as i64) {
             return Err(EncodeError::Shape { values: values.len(), dim: spec.dim });
         }
-        spec.pooling.pool(values, spec.dim).ok_or(EncodeError::NonFinite { index })
+        pool(values)
     }
 }
 

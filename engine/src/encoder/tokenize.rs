@@ -5,7 +5,9 @@
 
 use std::path::Path;
 
-use tokenizers::{Tokenizer, TruncationParams};
+use tokenizers::{Encoding, Tokenizer, TruncationParams};
+
+use crate::Span;
 
 /// A tokenizer that cuts at a model's limit and says when it did.
 #[derive(Debug)]
@@ -19,6 +21,23 @@ pub(super) struct TextTokenizer {
 pub(super) struct TokenIds {
     pub(super) ids: Vec<i64>,
     pub(super) cut: Cut,
+}
+
+/// A text's tokens with their places in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PlacedTokens {
+    pub(super) ids: Vec<i64>,
+    pub(super) places: Vec<TokenPlace>,
+    pub(super) cut: Cut,
+}
+
+/// Where a token stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenPlace {
+    /// For these bytes of the text.
+    Text(Span),
+    /// Around the text: a special token, or one of the prefix.
+    Frame,
 }
 
 /// Whether a text fitted.
@@ -62,20 +81,53 @@ impl TextTokenizer {
     /// encoders, so the ids are those of the whole text. A text without white
     /// space is read whole.
     pub(super) fn encode(&self, prefix: &str, text: &str) -> tokenizers::Result<TokenIds> {
+        let (encoding, cut) =
+            self.read(prefix, text, |text| self.tokenizer.encode_fast(text, true))?;
+        Ok(TokenIds { ids: ids(&encoding), cut })
+    }
+
+    /// As [`TextTokenizer::encode`], with each token's bytes in `text`.
+    pub(super) fn encode_placed(
+        &self,
+        prefix: &str,
+        text: &str,
+    ) -> tokenizers::Result<PlacedTokens> {
+        let (encoding, cut) = self.read(prefix, text, |text| self.tokenizer.encode(text, true))?;
+        let specials = encoding.get_special_tokens_mask();
+        let places =
+            encoding.get_offsets().iter().zip(specials).map(|(&(start, end), &special)| match end
+                .checked_sub(prefix.len())
+                .filter(|&end| special == 0 && end > 0)
+            {
+                Some(end) => TokenPlace::Text(Span::new(start.saturating_sub(prefix.len()), end)),
+                None => TokenPlace::Frame,
+            });
+        Ok(PlacedTokens { ids: ids(&encoding), places: places.collect(), cut })
+    }
+
+    /// Tokenises as much of `text` as fills the limit.
+    fn read(
+        &self,
+        prefix: &str,
+        text: &str,
+        tokenise: impl Fn(&str) -> tokenizers::Result<Encoding>,
+    ) -> tokenizers::Result<(Encoding, Cut)> {
         let mut bytes = self.max_tokens.saturating_mul(BYTES_PER_TOKEN);
         loop {
             let start = start_of(text, bytes);
             let joined = (!prefix.is_empty()).then(|| format!("{prefix}{start}"));
-            let encoding = self.tokenizer.encode_fast(joined.as_deref().unwrap_or(start), true)?;
+            let encoding = tokenise(joined.as_deref().unwrap_or(start))?;
             let truncated = !encoding.get_overflowing().is_empty();
             if truncated || start.len() == text.len() {
-                let ids = encoding.get_ids().iter().map(|&id| i64::from(id)).collect();
-                let cut = if truncated { Cut::Truncated } else { Cut::Whole };
-                return Ok(TokenIds { ids, cut });
+                return Ok((encoding, if truncated { Cut::Truncated } else { Cut::Whole }));
             }
             bytes = bytes.saturating_mul(4);
         }
     }
+}
+
+fn ids(encoding: &Encoding) -> Vec<i64> {
+    encoding.get_ids().iter().map(|&id| i64::from(id)).collect()
 }
 
 /// The text up to the first white space at or after `bytes`.
@@ -134,6 +186,18 @@ mod tests {
         let tokenizer = TextTokenizer::new(bert(), 8).unwrap();
         let prefixed = tokenizer.encode("a ", "b").unwrap();
         assert_eq!(prefixed, tokenizer.encode("", "a b").unwrap());
+    }
+
+    #[test]
+    fn places_are_bytes_of_the_text_and_the_prefix_is_around_it() {
+        let tokenizer = TextTokenizer::new(bert(), 8).unwrap();
+        let text = |start, end| TokenPlace::Text(Span::new(start, end));
+        let frame = TokenPlace::Frame;
+        let placed = tokenizer.encode_placed("a ", "é b").unwrap();
+        assert_eq!(placed.places, [frame, frame, text(0, 2), text(3, 4), frame]);
+        assert_eq!(placed.ids, tokenizer.encode("a ", "é b").unwrap().ids);
+        let cut = tokenizer.encode_placed("", "abcdefg").unwrap();
+        assert_eq!((cut.cut, cut.places[6]), (Cut::Truncated, text(5, 6)));
     }
 
     #[test]

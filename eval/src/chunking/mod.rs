@@ -8,6 +8,7 @@
 //! another chunker, and that is not what is asked.
 
 mod budget;
+mod comparison;
 mod ground_truth;
 mod published;
 mod report;
@@ -23,6 +24,7 @@ use engine::{
 use ingest::chunk::TokenSizer;
 use ingest::pipeline::Progress;
 
+pub use comparison::{ChunkingComparison, CutComparison, compare_chunkers};
 pub use ground_truth::GroundTruth;
 pub use published::{PublishedRow, published_row};
 pub use report::{BudgetReport, ChunkingRow};

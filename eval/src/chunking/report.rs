@@ -3,7 +3,7 @@
 use engine::Strategy;
 use serde::Serialize;
 
-use super::{ChunkingOutcome, CutResults, SpanResult};
+use super::{ChunkingComparison, ChunkingOutcome, CutResults, SpanResult};
 use crate::collection::strategy_parts;
 use crate::indexing::Recipe;
 use crate::report::Estimate;
@@ -35,6 +35,9 @@ pub struct ChunkingRow {
     /// The same within a budget of tokens, where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_budget: Option<BudgetReport>,
+    /// Against the baseline; absent for the baseline and for a chunker alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against_baseline: Option<ChunkingComparison>,
 }
 
 /// Figures within a budget of tokens.
@@ -53,7 +56,7 @@ pub struct BudgetReport {
 }
 
 impl ChunkingRow {
-    /// The row of an outcome.
+    /// The row of an outcome, which is set against nothing yet.
     pub fn new(recipe: &Recipe, strategy: Strategy, outcome: &ChunkingOutcome) -> Self {
         let (strategy, fusion) = strategy_parts(strategy);
         let CutResults { recall, precision, iou } = &outcome.at_chunks;
@@ -75,6 +78,7 @@ impl ChunkingRow {
                 precision: (&budget.at.precision).into(),
                 iou: (&budget.at.iou).into(),
             }),
+            against_baseline: None,
         }
     }
 }

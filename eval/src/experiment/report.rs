@@ -13,7 +13,7 @@ use super::{ExperimentOutcome, SystemRow};
 use crate::error::EvalError;
 use crate::indexing::IndexingRecord;
 use crate::machine::machine;
-use crate::stats::Resolution;
+use crate::stats::{FamilyComparison, Resolution};
 use crate::timing::StagePercentiles;
 
 /// Topics shown where the best system and the baseline differ most.
@@ -104,12 +104,26 @@ pub struct ComparisonReport {
     pub ci95: [f64; 2],
     /// Two-sided, of the randomisation test, by itself.
     pub p_value: f64,
-    /// After Holm's correction over the experiment's systems.
+    /// After Holm's correction over the systems compared.
     pub adjusted_p: f64,
     /// What it says after the correction.
     pub verdict: Resolution,
     /// The difference that so many topics find four times in five.
     pub detectable: f64,
+}
+
+impl From<FamilyComparison> for ComparisonReport {
+    fn from(comparison: FamilyComparison) -> Self {
+        let FamilyComparison { paired, adjusted_p, resolution, detectable } = comparison;
+        Self {
+            difference: paired.mean_difference,
+            ci95: [paired.interval.low, paired.interval.high],
+            p_value: paired.p_value,
+            adjusted_p,
+            verdict: resolution,
+            detectable,
+        }
+    }
 }
 
 impl MeasureReport {
@@ -198,14 +212,7 @@ fn system_report(outcome: &ExperimentOutcome, row: &SystemRow) -> SystemReport {
                     mean: result.mean,
                     ci95: [result.ci95.low, result.ci95.high],
                     per_topic: result.per_topic.clone(),
-                    against_baseline: comparison.map(|comparison| ComparisonReport {
-                        difference: comparison.paired.mean_difference,
-                        ci95: [comparison.paired.interval.low, comparison.paired.interval.high],
-                        p_value: comparison.paired.p_value,
-                        adjusted_p: comparison.adjusted_p,
-                        verdict: comparison.resolution,
-                        detectable: comparison.detectable,
-                    }),
+                    against_baseline: comparison.map(ComparisonReport::from),
                     expected: expected.and_then(|figures| figures.get(&name).copied()),
                 };
                 Some((name, report))

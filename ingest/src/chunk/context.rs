@@ -331,6 +331,7 @@ impl Prepared<'_> {
                     parent: None,
                 },
                 n_tokens: self.window.map_or(n_tokens, |window| window.read_of(n_tokens)),
+                within: None,
             });
         }
         chunks

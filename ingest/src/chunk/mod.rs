@@ -6,7 +6,8 @@
 //! `parent` (small passages searched, large ones returned) and `code` (syntax).
 //! All of them return byte spans into the same text, so that any two can be
 //! judged on the same ground truth, and all but `whole` keep every chunk within
-//! its SIZE in tokens. `docs/chunkers.md` says when to use which.
+//! its SIZE in tokens. With `late` ([`LateChunker`]) chunks are encoded within
+//! their document. `docs/chunkers.md` says when to use which.
 //!
 //! A document is tokenised once ([`TokenMap`]); sizes are then looked up, so
 //! chunking costs time linear in the text whatever the strategy. Those that cut
@@ -16,6 +17,7 @@ mod cluster;
 mod code;
 mod context;
 mod fixed;
+mod late;
 mod parent;
 mod parts;
 mod recursive;
@@ -31,19 +33,22 @@ mod token_map;
 mod tokenizer;
 mod whole;
 
-use engine::{Chunk, Document, DocumentError, DocumentId, EncodeError};
+use engine::{Chunk, Document, DocumentError, DocumentId, EncodeError, Span};
 
 pub use cluster::ClusterChunker;
 pub use code::CodeChunker;
 pub use context::{ContextLegs, ContextPath, ContextStyle};
 pub use fixed::FixedChunker;
+pub use late::LateChunker;
 pub use parent::ParentChunker;
 pub use parts::ChunkerParts;
 pub use recursive::{DEFAULT_SEPARATORS, RecursiveChunker};
 pub use semantic::{Breakpoints, SemanticChunker};
 pub use sentence::SentenceChunker;
 pub use sentences::sentences;
-pub use spec::{ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_SIZE_TOKENS, TokenizerChoice};
+pub use spec::{
+    ChunkEncoding, ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_SIZE_TOKENS, TokenizerChoice,
+};
 pub use spec_parser::SpecError;
 pub use structure::StructureChunker;
 pub use token_map::TokenMap;
@@ -92,8 +97,14 @@ pub struct SizedChunk {
     pub chunk: Chunk,
     /// Tokens the encoder reads of it: context and passage in the chunker's
     /// tokens and, where these are the encoder's own, its special tokens, up to
-    /// its limit.
+    /// its limit. Of chunks that are read in one run the first has all of its
+    /// tokens, the others none.
     pub n_tokens: usize,
+    /// The stretch of the text that the encoder reads to make this chunk's
+    /// vector from the tokens inside the chunk ("late chunking"); `None` for
+    /// what [`Chunk::encoder_text`] says, alone. Chunks of one stretch follow
+    /// each other, those without a token apart.
+    pub within: Option<Span>,
 }
 
 /// Why a document could not be cut.

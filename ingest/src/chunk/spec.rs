@@ -1,7 +1,7 @@
-//! The SPEC that names a chunker: `NAME[:SIZE[/OVERLAP]][,key=value]...`.
+//! The SPEC that names a chunker: `NAME[:SIZE[/OVERLAP]][,key=value]...[,late]`.
 //!
 //! `whole`, `fixed:250/125`, `recursive:200/0,tokenizer=cl100k`,
-//! `sentence:128/32,context=title`, `structure:256,min=48`. A parsed spec
+//! `sentence:128/32,context=title`, `structure:256,min=48`, `recursive:64,late`. A parsed spec
 //! prints in one canonical form (sizes always, keys only where they differ from
 //! their default), which is what an index remembers.
 
@@ -9,12 +9,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use engine::{EncodeError, Encoder};
+
 use super::context::{ContextLegs, ContextPath, ContextStyle, Ruler};
 use super::spec_parser::{SpecError, parse_spec};
 use super::tokenizer::Cl100kSizer;
 use super::{
     Breakpoints, Chunker, ChunkerParts, ClusterChunker, CodeChunker, DEFAULT_SEPARATORS,
-    FixedChunker, ParentChunker, RecursiveChunker, SemanticChunker, SentenceChunker,
+    FixedChunker, LateChunker, ParentChunker, RecursiveChunker, SemanticChunker, SentenceChunker,
     StructureChunker, WholeChunker,
 };
 
@@ -112,6 +114,16 @@ pub enum TokenizerChoice {
     Cl100k,
 }
 
+/// What the encoder reads to make a chunk's vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChunkEncoding {
+    /// The chunk alone, after its context.
+    Alone,
+    /// The document around it ([`LateChunker`]). Context then goes to the
+    /// lexical leg only: the encoder reads what stands before a chunk itself.
+    Late,
+}
+
 /// A chunker by name and parameters.
 ///
 /// SIZE bounds the passage. Where SIZE is within the encoder's window, context
@@ -139,14 +151,15 @@ pub struct ChunkerSpec {
     pub(super) strategy: ChunkStrategy,
     pub(super) context: ContextStyle,
     pub(super) tokenizer: TokenizerChoice,
+    pub(super) encoding: ChunkEncoding,
 }
 
 impl ChunkerSpec {
     /// Each document as one passage.
     pub fn whole() -> Self {
-        let strategy = ChunkStrategy::Whole;
-        let context = Self::default_context(&strategy);
-        Self { strategy, context, tokenizer: TokenizerChoice::Encoder }
+        let (strategy, encoding) = (ChunkStrategy::Whole, ChunkEncoding::Alone);
+        let context = Self::default_context(&strategy, encoding);
+        Self { strategy, context, tokenizer: TokenizerChoice::Encoder, encoding }
     }
 
     /// The default chunker for an encoder that reads `max_tokens`: `structure`,
@@ -158,6 +171,7 @@ impl ChunkerSpec {
             strategy: ChunkStrategy::Structure { tokens, min_tokens: tokens / DEFAULT_MIN_SHARE },
             context: ContextStyle::HEADINGS,
             tokenizer: TokenizerChoice::Encoder,
+            encoding: ChunkEncoding::Alone,
         }
     }
 
@@ -201,11 +215,38 @@ impl ChunkerSpec {
         self.tokenizer
     }
 
+    /// What a chunk's vector is made from.
+    pub fn encoding(&self) -> ChunkEncoding {
+        self.encoding
+    }
+
+    /// Checks that `encoder` can do what the spec asks, so that this is known
+    /// before an index is created for it.
+    ///
+    /// # Errors
+    /// [`EncodeError::NoTokenVectors`] for `late` with an encoder that gives
+    /// vectors of texts only.
+    pub fn check_encoder(&self, encoder: &dyn Encoder) -> Result<(), EncodeError> {
+        match self.encoding {
+            ChunkEncoding::Alone => Ok(()),
+            ChunkEncoding::Late => encoder.encode_spans("", &[]).map(drop),
+        }
+    }
+
     /// The chunker itself.
     ///
     /// # Arguments
     /// * `parts` - the encoder the chunks are for, and its tokenizer.
     pub fn build(&self, parts: &ChunkerParts) -> Box<dyn Chunker> {
+        let cutter = self.cutter(parts);
+        match self.encoding {
+            ChunkEncoding::Alone => cutter,
+            ChunkEncoding::Late => Box::new(LateChunker::new(cutter, Arc::clone(&parts.sizer))),
+        }
+    }
+
+    /// The chunker, whatever its chunks are encoded within.
+    fn cutter(&self, parts: &ChunkerParts) -> Box<dyn Chunker> {
         let spec = self.clone();
         let ruler = |size: ChunkSize| Ruler {
             sizer: match self.tokenizer {
@@ -246,8 +287,11 @@ impl ChunkerSpec {
         }
     }
 
-    pub(super) fn default_context(strategy: &ChunkStrategy) -> ContextStyle {
-        match strategy {
+    pub(super) fn default_context(
+        strategy: &ChunkStrategy,
+        encoding: ChunkEncoding,
+    ) -> ContextStyle {
+        let context = match strategy {
             ChunkStrategy::Structure { .. }
             | ChunkStrategy::Parent { .. }
             | ChunkStrategy::Code { .. } => ContextStyle::HEADINGS,
@@ -257,6 +301,10 @@ impl ChunkerSpec {
             | ChunkStrategy::Sentence(_)
             | ChunkStrategy::Cluster { .. }
             | ChunkStrategy::Semantic { .. } => ContextStyle::NONE,
+        };
+        match encoding {
+            ChunkEncoding::Alone => context,
+            ChunkEncoding::Late => ContextStyle { legs: ContextLegs::Lexical, ..context },
         }
     }
 
@@ -323,7 +371,7 @@ impl fmt::Display for ChunkerSpec {
             }
             ChunkStrategy::Code { tokens } => write!(f, "code:{tokens}")?,
         }
-        let default = Self::default_context(&self.strategy);
+        let default = Self::default_context(&self.strategy, self.encoding);
         let ContextStyle { path, lead, legs } = self.context;
         if (path, lead) != (default.path, default.lead) {
             write!(f, ",context={}", context_name(path, lead))?;
@@ -332,8 +380,12 @@ impl fmt::Display for ChunkerSpec {
             write!(f, ",legs={}", legs_name(legs))?;
         }
         match self.tokenizer {
-            TokenizerChoice::Encoder => Ok(()),
-            TokenizerChoice::Cl100k => f.write_str(",tokenizer=cl100k"),
+            TokenizerChoice::Encoder => {}
+            TokenizerChoice::Cl100k => f.write_str(",tokenizer=cl100k")?,
+        }
+        match self.encoding {
+            ChunkEncoding::Alone => Ok(()),
+            ChunkEncoding::Late => f.write_str(",late"),
         }
     }
 }
@@ -409,6 +461,10 @@ mod tests {
         check("code:300,context=title+headings", "code:300");
         check("parent:1024,child=64,context=none", "parent:1024,child=64,context=none");
         check("semantic:256,buffer=0,percentile=80", "semantic:256,percentile=80,buffer=0");
+        check("recursive:64, late", "recursive:64/0,late");
+        check("fixed:64,late,tokenizer=cl100k", "fixed:64/0,tokenizer=cl100k,late");
+        check("structure:256,late,legs=lexical", "structure:256,late");
+        check("fixed:64,late,context=title", "fixed:64/0,context=title,late");
     }
 
     #[test]
@@ -435,8 +491,13 @@ mod tests {
             ("parent:256/64", "remove \"/64\""),
             ("parent:256,child=300", "from 16 to SIZE"),
             ("parent:256,child=4", "from 16 to SIZE"),
-            ("cluster:256,min=30", "it has context, legs, piece, tokenizer"),
-            ("fixed:100,min=5", "fixed has no key \"min\"; it has context, legs, tokenizer"),
+            ("cluster:256,min=30", "it has context, late, legs, piece, tokenizer"),
+            ("fixed:100,min=5", "fixed has no key \"min\"; it has context, late, legs, tokenizer"),
+            ("whole,late", "remove \"late\""),
+            ("fixed:100,late=yes", "late=\"yes\" is not valid; it stands alone"),
+            ("fixed:100,late,late", "\"late\" is given twice"),
+            ("structure:256,late,legs=both", "legs=lexical is what `late` leaves"),
+            ("structure:256,legs=dense,late", "legs=lexical is what `late` leaves"),
             ("fixed:100,context", "\"context\" is not key=value"),
             ("fixed:100,context=all", "title, headings and lead joined by +"),
             ("fixed:100,context=none+lead", "title, headings and lead joined by +"),
@@ -494,13 +555,18 @@ mod tests {
                 lead,
                 legs: [ContextLegs::Both, ContextLegs::Dense, ContextLegs::Lexical][legs],
             });
-        (strategy, context, any::<bool>()).prop_map(|(strategy, context, cl100k)| {
+        let rest = (any::<bool>(), any::<bool>());
+        (strategy, context, rest).prop_map(|(strategy, mut context, (cl100k, late))| {
             if strategy == ChunkStrategy::Whole {
                 return ChunkerSpec::parse("whole").unwrap();
             }
             let tokenizer =
                 [TokenizerChoice::Encoder, TokenizerChoice::Cl100k][usize::from(cl100k)];
-            ChunkerSpec { strategy, context, tokenizer }
+            let encoding = [ChunkEncoding::Alone, ChunkEncoding::Late][usize::from(late)];
+            if late {
+                context.legs = ContextLegs::Lexical;
+            }
+            ChunkerSpec { strategy, context, tokenizer, encoding }
         })
     }
 

@@ -5,10 +5,13 @@ use super::context::{ContextLegs, ContextPath};
 use super::recursive::DEFAULT_SEPARATORS;
 use super::semantic::Breakpoints;
 use super::spec::{
-    ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_MIN_SHARE, DEFAULT_SIZE_TOKENS,
+    ChunkEncoding, ChunkSize, ChunkStrategy, ChunkerSpec, DEFAULT_MIN_SHARE, DEFAULT_SIZE_TOKENS,
     MAX_CLUSTER_PIECES, MAX_OVERLAP_QUARTERS, MAX_SIZE_TOKENS, MIN_SIZE_TOKENS, TokenizerChoice,
     legs_name,
 };
+
+/// The one key without a value.
+const LATE: &str = "late";
 
 const NAMES: &str = "whole, fixed, recursive, sentence, structure, cluster, semantic, parent, code";
 
@@ -41,6 +44,10 @@ enum Problem {
     Key { name: String, key: String, valid: &'static str },
     #[error("the key {0:?} is given twice")]
     Twice(String),
+    #[error(
+        "legs={0:?} puts context before a passage that is encoded within its document; legs=lexical is what `late` leaves"
+    )]
+    LateLegs(String),
     #[error("{key}={value:?} is not valid; {valid}")]
     Value { key: &'static str, value: String, valid: &'static str },
 }
@@ -111,17 +118,21 @@ impl Parser<'_> {
             }
             _ => return Err(Problem::Name(name.to_owned())),
         };
-        let mut context = ChunkerSpec::default_context(&strategy);
+        let encoding = keys.take(LATE).map_or(Ok(ChunkEncoding::Alone), parse_late)?;
+        let mut context = ChunkerSpec::default_context(&strategy, encoding);
         if let Some(value) = keys.take("context") {
             (context.path, context.lead) = parse_context(value)?;
         }
         if let Some(value) = keys.take("legs") {
             context.legs = parse_legs(value)?;
+            if encoding == ChunkEncoding::Late && context.legs != ContextLegs::Lexical {
+                return Err(Problem::LateLegs(value.to_owned()));
+            }
         }
         let tokenizer =
             keys.take("tokenizer").map_or(Ok(TokenizerChoice::Encoder), parse_tokenizer)?;
         keys.finish()?;
-        Ok(ChunkerSpec { strategy, context, tokenizer })
+        Ok(ChunkerSpec { strategy, context, tokenizer, encoding })
     }
 }
 
@@ -136,10 +147,12 @@ impl<'s> Keys<'s> {
         for part in parts {
             // Blanks before the key are for the eye; in a value they may matter
             // (`separators`).
-            let (key, value) = part
-                .trim_start()
-                .split_once('=')
-                .ok_or_else(|| Problem::NotAKey((*part).to_owned()))?;
+            let part = part.trim_start();
+            let (key, value) = match part.split_once('=') {
+                Some(pair) => pair,
+                None if part.trim_end() == LATE => (LATE, ""),
+                None => return Err(Problem::NotAKey(part.to_owned())),
+            };
             if pairs.iter().any(|(earlier, _)| *earlier == key) {
                 return Err(Problem::Twice(key.to_owned()));
             }
@@ -158,12 +171,12 @@ impl<'s> Keys<'s> {
             return Ok(());
         };
         let valid = match self.name {
-            "recursive" => "context, legs, separators, tokenizer",
-            "structure" => "context, legs, min, tokenizer",
-            "cluster" => "context, legs, piece, tokenizer",
-            "parent" => "child, context, legs, tokenizer",
-            "semantic" => "buffer, context, legs, percentile, tokenizer",
-            _ => "context, legs, tokenizer",
+            "recursive" => "context, late, legs, separators, tokenizer",
+            "structure" => "context, late, legs, min, tokenizer",
+            "cluster" => "context, late, legs, piece, tokenizer",
+            "parent" => "child, context, late, legs, tokenizer",
+            "semantic" => "buffer, context, late, legs, percentile, tokenizer",
+            _ => "context, late, legs, tokenizer",
         };
         Err(Problem::Key { name: self.name.to_owned(), key: (*key).to_owned(), valid })
     }
@@ -274,6 +287,14 @@ fn parse_legs(value: &str) -> Result<ContextLegs, Problem> {
             value: value.to_owned(),
             valid: "it is both, dense or lexical",
         })
+}
+
+fn parse_late(value: &str) -> Result<ChunkEncoding, Problem> {
+    if value.is_empty() {
+        return Ok(ChunkEncoding::Late);
+    }
+    let valid = "it stands alone, without a value";
+    Err(Problem::Value { key: LATE, value: value.to_owned(), valid })
 }
 
 fn parse_tokenizer(value: &str) -> Result<TokenizerChoice, Problem> {

@@ -89,11 +89,32 @@ impl<'t> TokenMap<'t> {
     }
 
     /// `[first, last)` of the tokens that touch `span`.
-    fn range(&self, span: Span) -> (usize, usize) {
+    pub(super) fn range(&self, span: Span) -> (usize, usize) {
         (
             self.spans.partition_point(|token| token.end <= span.start),
             self.spans.partition_point(|token| token.start < span.end),
         )
+    }
+
+    /// `core` with at most so many tokens more on either side, in whole words
+    /// and without the white space around them.
+    pub(super) fn widen(&self, core: Span, before: usize, after: usize) -> Span {
+        let (first, last) = self.range(core);
+        let start = self
+            .word_at_or_after(first.saturating_sub(before))
+            .filter(|&at| at < first)
+            .map_or(core.start, |at| self.spans[at].start.min(core.start));
+        let wanted = last + after;
+        let past = if wanted >= self.len() {
+            self.len()
+        } else {
+            self.word_at_or_before(wanted).map_or(last, |at| at.max(last))
+        };
+        let end = match self.spans[last..past].last() {
+            Some(token) => self.text.ceil_char_boundary(token.end as usize),
+            None => core.end as usize,
+        };
+        Span { start, ..Span::new(0, end.max(core.end as usize)) }
     }
 
     /// Cuts `span` into windows of at most `size` tokens.

@@ -46,6 +46,7 @@ impl Chunker for WholeChunker {
         Ok(vec![SizedChunk {
             chunk: Chunk::plain(span),
             n_tokens: self.sizer.window().map_or(n_tokens, |window| window.read_of(n_tokens)),
+            within: None,
         }])
     }
 }

@@ -6,8 +6,9 @@
 //! needs, and up to which number vectors may be forgotten.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
-use engine::{Chunk, Document, DocumentId, Signature};
+use engine::{Chunk, Document, DocumentId, Signature, Span};
 
 use super::plan::Novelty;
 use crate::chunk::SizedChunk;
@@ -47,8 +48,35 @@ pub(super) struct Batch {
 
 /// A text to encode.
 pub(super) struct Text {
-    pub(super) text: String,
+    pub(super) reading: Reading,
     pub(super) n_tokens: usize,
+}
+
+/// What the encoder reads of a text.
+#[derive(Clone, Debug)]
+pub(super) enum Reading {
+    /// The text.
+    Alone(String),
+    /// A stretch of its document, in which it is `span`. Texts of one stretch
+    /// follow each other and share it.
+    Within { stretch: Arc<str>, span: Span },
+}
+
+impl Reading {
+    /// Equal for what has equal vectors.
+    fn hash(&self) -> TextHash {
+        let mut hasher = blake3::Hasher::new();
+        match self {
+            Self::Alone(text) => hasher.update(text.as_bytes()),
+            Self::Within { stretch, span } => {
+                // No text ends like this: the byte is not UTF-8.
+                hasher.update(stretch.as_bytes()).update(&[0xFF]);
+                hasher.update(&span.start.to_le_bytes()).update(&span.end.to_le_bytes())
+            }
+        };
+        let hash = hasher.finalize();
+        std::array::from_fn(|at| hash.as_bytes()[at])
+    }
 }
 
 /// Something to write.
@@ -96,12 +124,20 @@ impl Batcher {
         self.bytes += document.text.len();
         let mut texts = Vec::with_capacity(chunks.len());
         let mut plain = Vec::with_capacity(chunks.len());
-        for SizedChunk { chunk, n_tokens } in chunks {
-            let text = chunk.encoder_text(&document.text);
-            let (number, standing) = self.ledger.number(&text);
+        let mut stretch = Stretch::default();
+        for SizedChunk { chunk, n_tokens, within } in chunks {
+            let (reading, bytes) = match within {
+                None => {
+                    let text = chunk.encoder_text(&document.text);
+                    let bytes = text.len();
+                    (Reading::Alone(text), bytes)
+                }
+                Some(within) => stretch.reading(&document.text, within, chunk.span),
+            };
+            let (number, standing) = self.ledger.number(reading.hash());
             if standing == Standing::New {
-                self.bytes += text.len();
-                self.batch.texts.push(Text { text, n_tokens });
+                self.bytes += bytes;
+                self.batch.texts.push(Text { reading, n_tokens });
             }
             texts.push(number);
             plain.push(chunk);
@@ -142,6 +178,28 @@ impl Batcher {
     }
 }
 
+/// The stretch of a document that its latest chunk was read within.
+#[derive(Default)]
+struct Stretch {
+    span: Option<Span>,
+    text: Arc<str>,
+}
+
+impl Stretch {
+    /// How `chunk` is read, and the bytes that this adds to a batch.
+    fn reading(&mut self, text: &str, within: Span, chunk: Span) -> (Reading, usize) {
+        let mut bytes = 0;
+        if self.span != Some(within) {
+            self.text = within.slice(text).unwrap_or("").into();
+            self.span = Some(within);
+            bytes = self.text.len();
+        }
+        let from_start = |at: u32| at.saturating_sub(within.start);
+        let span = Span { start: from_start(chunk.start), end: from_start(chunk.end) };
+        (Reading::Within { stretch: Arc::clone(&self.text), span }, bytes)
+    }
+}
+
 /// Numbers texts and remembers the latest `capacity` of them by hash.
 struct Ledger {
     next: u64,
@@ -163,9 +221,7 @@ impl Ledger {
         Self { next: 0, capacity, numbers: HashMap::new(), latest: VecDeque::new() }
     }
 
-    fn number(&mut self, text: &str) -> (u64, Standing) {
-        let hash = blake3::hash(text.as_bytes());
-        let hash: TextHash = std::array::from_fn(|at| hash.as_bytes()[at]);
+    fn number(&mut self, hash: TextHash) -> (u64, Standing) {
         if let Some(&number) = self.numbers.get(&hash) {
             return (number, Standing::Repeated);
         }
@@ -191,19 +247,53 @@ impl Ledger {
 mod tests {
     use super::*;
 
+    fn alone(text: &str) -> TextHash {
+        Reading::Alone(text.to_owned()).hash()
+    }
+
     #[test]
     fn a_ledger_repeats_the_latest_texts_only() {
         let mut ledger = Ledger::new(2);
-        assert_eq!(ledger.number("a"), (0, Standing::New));
-        assert_eq!(ledger.number("b"), (1, Standing::New));
-        assert_eq!(ledger.number("a"), (0, Standing::Repeated));
-        assert_eq!(ledger.number("c"), (2, Standing::New));
+        assert_eq!(ledger.number(alone("a")), (0, Standing::New));
+        assert_eq!(ledger.number(alone("b")), (1, Standing::New));
+        assert_eq!(ledger.number(alone("a")), (0, Standing::Repeated));
+        assert_eq!(ledger.number(alone("c")), (2, Standing::New));
         assert_eq!(ledger.oldest(), 1);
-        assert_eq!(ledger.number("a"), (3, Standing::New));
-        assert_eq!(ledger.number("c"), (2, Standing::Repeated));
+        assert_eq!(ledger.number(alone("a")), (3, Standing::New));
+        assert_eq!(ledger.number(alone("c")), (2, Standing::Repeated));
         let mut none = Ledger::new(0);
-        assert_eq!(none.number("a"), (0, Standing::New));
-        assert_eq!(none.number("a"), (1, Standing::New));
+        assert_eq!(none.number(alone("a")), (0, Standing::New));
+        assert_eq!(none.number(alone("a")), (1, Standing::New));
         assert_eq!(none.oldest(), 2);
+    }
+
+    #[test]
+    fn equal_words_within_other_stretches_are_other_texts() {
+        let text = "one two. one two. three";
+        let mut stretch = Stretch::default();
+        let mut within =
+            |stretch_end, chunk| stretch.reading(text, Span::new(0, stretch_end), chunk).0.hash();
+        let first = within(16, Span::new(0, 8));
+        assert_eq!(first, within(16, Span::new(0, 8)));
+        for other in [within(16, Span::new(9, 16)), within(23, Span::new(0, 8)), alone("one two.")]
+        {
+            assert_ne!(first, other);
+        }
+    }
+
+    #[test]
+    fn chunks_of_a_stretch_share_it_and_know_their_place() {
+        let text = "skip. one two three";
+        let mut stretch = Stretch::default();
+        let within = Span::new(6, 19);
+        let (one, bytes) = stretch.reading(text, within, Span::new(6, 9));
+        let (two, more) = stretch.reading(text, within, Span::new(10, 13));
+        assert_eq!((bytes, more), (13, 0));
+        let (Reading::Within { stretch: a, .. }, Reading::Within { stretch: b, span }) = (one, two)
+        else {
+            panic!("both are read within a stretch");
+        };
+        assert!(Arc::ptr_eq(&a, &b));
+        assert_eq!(span.slice(&b), Some("two"));
     }
 }

@@ -1,10 +1,12 @@
 //! Chunkers for people: a line each, in percent, with the published figures
-//! below where there are any.
+//! below where there are any, then each against the baseline.
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 
-use eval::{ChunkingRow, Estimate, PublishedRow};
+use eval::{
+    ChunkingComparison, ChunkingRow, ComparisonReport, CutComparison, Estimate, PublishedRow,
+};
 
 /// Prints the rows of a comparison.
 ///
@@ -53,7 +55,56 @@ pub(super) fn print_rows(
             )?;
         }
     }
+    print_comparisons(out, rows)
+}
+
+/// A block per chunker that was set against the baseline, a line per measure.
+fn print_comparisons(out: &mut impl Write, rows: &[ChunkingRow]) -> io::Result<()> {
+    let compared = || {
+        rows.iter().filter_map(|row| Some((row.chunker.as_str(), row.against_baseline.as_ref()?)))
+    };
+    let n_compared = compared().count();
+    let Some(baseline) = rows.iter().find(|row| row.against_baseline.is_none()) else {
+        return Ok(());
+    };
+    if n_compared > 0 {
+        writeln!(
+            out,
+            "\nagainst {}, question by question, in points; p after Holm's correction over {n_compared} chunkers",
+            baseline.chunker
+        )?;
+    }
+    for (chunker, comparison) in compared() {
+        let ChunkingComparison { at_chunks, precision_omega, at_budget } = comparison;
+        writeln!(out, "{chunker}")?;
+        print_comparison(out, "recall", &at_chunks.recall)?;
+        print_comparison(out, "precision", &at_chunks.precision)?;
+        print_comparison(out, "omega", precision_omega)?;
+        print_comparison(out, "IoU", &at_chunks.iou)?;
+        if let Some(CutComparison { recall, precision, iou }) = at_budget {
+            print_comparison(out, "recall in budget", recall)?;
+            print_comparison(out, "precision in budget", precision)?;
+            print_comparison(out, "IoU in budget", iou)?;
+        }
+    }
     Ok(())
+}
+
+fn print_comparison(
+    out: &mut impl Write,
+    measure: &str,
+    comparison: &ComparisonReport,
+) -> io::Result<()> {
+    let points = |fraction: f64| format!("{:+.1}", fraction * 100.0);
+    let [low, high] = comparison.ci95.map(points);
+    writeln!(
+        out,
+        "  {measure:<20} {:<20} p = {:.4}  {:<14} could see {}",
+        format!("{} [{low}, {high}]", points(comparison.difference)),
+        comparison.adjusted_p,
+        comparison.verdict.name(),
+        percent(comparison.detectable)
+    )
 }
 
 /// `75.7 [72.1, 79.0]`, in a column's width.

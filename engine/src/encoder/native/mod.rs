@@ -22,8 +22,10 @@ use std::sync::{Mutex, PoisonError};
 use self::file::Model;
 use self::forward::Arena;
 use self::kernels::Kernels;
+use super::late::{pool_spans, require_token_vectors};
 use super::tokenize::TextTokenizer;
 use super::{Embeddings, EncodeError, Encoder, EncoderFiles, EncoderSpec, Row, TextRole};
+use crate::Span;
 
 pub use self::measure::{ProductRate, ProductRates};
 
@@ -89,21 +91,30 @@ impl NativeEncoder {
             .tokenizer
             .encode(prefix, text)
             .map_err(|source| EncodeError::Tokenize { index, source })?;
-        let mut arena = self.arenas().pop().unwrap_or_default();
-        let vector = self.run(&tokens.ids, index, &mut arena);
-        self.arenas().push(arena);
-        Ok(Row { vector: vector?, cut: tokens.cut })
+        let vector = self.run(&tokens.ids, index, |states| {
+            self.spec.pooling.pool(states, self.spec.dim).ok_or(EncodeError::NonFinite { index })
+        })?;
+        Ok(Row { vector, cut: tokens.cut })
     }
 
-    fn run(&self, ids: &[i64], index: usize, arena: &mut Arena) -> Result<Vec<f32>, EncodeError> {
+    /// Runs one text and makes of its token vectors, `[tokens, dim]`, what `pool` makes.
+    fn run<T>(
+        &self,
+        ids: &[i64],
+        index: usize,
+        pool: impl FnOnce(&[f32]) -> Result<T, EncodeError>,
+    ) -> Result<T, EncodeError> {
         let embed =
             |position: usize, row: &mut [f32]| self.model.embed(ids[position], position, row);
-        let states = self
+        let mut arena = self.arenas().pop().unwrap_or_default();
+        let pooled = self
             .model
             .encoder
-            .run(self.kernels, arena, ids.len(), embed)
-            .map_err(|source| EncodeError::Run { index, source: Box::new(source) })?;
-        self.spec.pooling.pool(states, self.spec.dim).ok_or(EncodeError::NonFinite { index })
+            .run(self.kernels, &mut arena, ids.len(), embed)
+            .map_err(|source| EncodeError::Run { index, source: Box::new(source) })
+            .and_then(pool);
+        self.arenas().push(arena);
+        pooled
     }
 
     fn arenas(&self) -> std::sync::MutexGuard<'_, Vec<Arena>> {
@@ -132,5 +143,18 @@ impl Encoder for NativeEncoder {
     /// Texts are spread over the caller's rayon pool.
     fn encode(&self, texts: &[&str], role: TextRole) -> Result<Embeddings, EncodeError> {
         Row::each(texts, self.spec.dim, |index, text| self.encode_one(index, text, role))
+    }
+
+    /// One run in the caller's thread.
+    fn encode_spans(&self, text: &str, spans: &[Span]) -> Result<Embeddings, EncodeError> {
+        require_token_vectors(self.spec.pooling, &self.name)?;
+        if spans.is_empty() {
+            return Embeddings::new(Vec::new(), self.spec.dim);
+        }
+        let tokens = self
+            .tokenizer
+            .encode_placed(&self.spec.passage_prefix, text)
+            .map_err(|source| EncodeError::Tokenize { index: 0, source })?;
+        self.run(&tokens.ids, 0, |states| pool_spans(&tokens, states, self.spec.dim, spans))
     }
 }
