@@ -35,8 +35,8 @@ pub enum Precision {
     /// 32-bit floats.
     Fp32,
     /// 8-bit weights, one scale per output column; activations are quantised
-    /// token by token at run time. The default: a fifth of the time for about
-    /// .003 of cosine. A model that does not fit the engine's own forward pass
+    /// token by token at run time. The default: a third of the time for about
+    /// .001 of cosine. A model that does not fit the engine's own forward pass
     /// becomes [`Precision::Int8Onnx`].
     Int8,
     /// The same weights in a graph for ONNX Runtime, which quantises
