@@ -134,6 +134,9 @@ def prepare(options, release):
     for spec in options.collection:
         name, _, source = spec.partition("=")
         source = Path(source)
+        if options.rebuild:
+            # Vectors too: another version's encoder may make others.
+            shutil.rmtree(options.work / name, ignore_errors=True)
         if source.is_dir():
             yield beir(name, source, options.work, release)
         else:

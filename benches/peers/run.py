@@ -75,7 +75,7 @@ def options():
         hybrid.add_argument("--limit", type=int, help="take the first pairs only")
         hybrid.add_argument("--n-queries", type=int, default=1000)
         hybrid.add_argument("--only", help="kinds of parties, separated by commas")
-        hybrid.add_argument("--rebuild", action="store_true", help="build again what an earlier run has built")
+        hybrid.add_argument("--rebuild", action="store_true", help="encode and build again what an earlier run has made")
         if kind == "growth":
             hybrid.add_argument(
                 "--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="numbers of passages"
