@@ -49,7 +49,7 @@ fn main() -> Result<(), Failure> {
     let file = VectorFile::open(&path, dim)?;
     let ef = narrowest(&file, &queries)?;
     filters(&file, (&values, dim), &queries, ef)?;
-    updates(dir.path(), Manifest::new(identity, "whole"), &values, &queries, ef)
+    updates(dir.path(), &Manifest::new(identity, "whole"), &values, &queries, ef)
 }
 
 /// The width that first reaches [`RECALL`] without a filter.
@@ -153,7 +153,7 @@ fn percentile(mut values: Vec<f64>) -> f64 {
 /// the same after merging, and one built afresh.
 fn updates(
     dir: &Path,
-    manifest: Manifest,
+    manifest: &Manifest,
     values: &[f32],
     queries: &[&[f32]],
     ef: usize,
