@@ -11,6 +11,7 @@
 //! [grid]
 //! chunkers = ["fixed:256/0", "structure:256"]
 //! encoders = ["all-MiniLM-L6-v2"]
+//! vectors = "f16"                 # what indexes keep of vectors
 //! strategies = ["lexical", "dense", "hybrid"]
 //!
 //! # corpus = "folder" takes any documents, with paths relative to this file:
@@ -25,6 +26,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use engine::{LayoutError, VectorLayout};
 use ingest::chunk::ChunkerSpec;
 use serde::Deserialize;
 
@@ -50,6 +52,8 @@ pub struct Experiment {
     pub measures: Vec<LevelMeasure>,
     /// What the others are compared with; one of the grid.
     pub baseline: SystemSpec,
+    /// What the indexes keep of vectors.
+    pub vectors: VectorLayout,
     /// Every combination, chunker by chunker, so that each index is built once.
     pub systems: Vec<SystemSpec>,
     /// What an earlier run found, to four decimals.
@@ -96,6 +100,7 @@ struct GridFile {
     chunkers: Vec<String>,
     #[serde(default = "default_encoders")]
     encoders: Vec<String>,
+    vectors: Option<String>,
     strategies: Vec<String>,
 }
 
@@ -144,6 +149,7 @@ impl Experiment {
             split: split.to_owned(),
             measures: vec![measure],
             baseline: first.clone(),
+            vectors: VectorLayout::default(),
             systems: vec![first.clone(), second.clone()],
             expected: BTreeMap::new(),
         })
@@ -169,6 +175,8 @@ impl Experiment {
                 }
             }
         }
+        let vectors = file.grid.vectors.as_deref().map(str::parse).transpose();
+        let vectors = vectors.map_err(|error: LayoutError| format!("grid.vectors: {error}"))?;
         if !systems.contains(&file.baseline) {
             return Err(format!("the baseline {} is not in the grid", file.baseline));
         }
@@ -219,6 +227,7 @@ impl Experiment {
             split: file.split,
             measures,
             baseline: file.baseline,
+            vectors: vectors.unwrap_or_default(),
             systems,
             expected,
         })
@@ -280,6 +289,10 @@ mod tests {
         assert_eq!(systems[0], "fixed:256/0 | lexical | all-MiniLM-L6-v2");
         assert_eq!(systems[5], "structure:256 | hybrid rrf:60 | all-MiniLM-L6-v2");
         assert_eq!(experiment.expected.len(), 1);
+        assert_eq!(experiment.vectors, VectorLayout::default());
+        let small = FILE.replacen("[grid]", "[grid]\nvectors = \"int8:256\"", 1);
+        let experiment = Experiment::parse(&small, Path::new("")).unwrap();
+        assert_eq!(experiment.vectors.to_string(), "int8:256");
     }
 
     #[test]
@@ -296,6 +309,7 @@ mod tests {
         for (from, to, expected) in [
             ("fixed:256/0 | dense", "fixed:99/0 | dense", "baseline fixed:99/0"),
             ("\"fixed\", ", "\"fixd\", ", "no chunker is called \"fixd\""),
+            ("[grid]", "[grid]\nvectors = \"f8\"", "grid.vectors: `f8`"),
             ("\"dense\", ", "\"dense\", \"dense\", ", "twice"),
             ("corpus = \"rust-docs\"", "corpus = \"scifact\"", "documents only"),
             ("\"documents R@10\" =", "\"documents R@5\" =", "documents R@5"),

@@ -118,6 +118,7 @@ pub fn run_experiment(
     let mut bench = Bench {
         laboratory,
         data: &data,
+        vectors: experiment.vectors,
         encoders: HashMap::new(),
         open: None,
         finished: HashMap::new(),
@@ -187,6 +188,7 @@ fn compare_rows(experiment: &Experiment, rows: &mut [SystemRow]) -> Result<(), E
 struct Bench<'b> {
     laboratory: &'b Laboratory<'b>,
     data: &'b ExperimentData,
+    vectors: VectorLayout,
     encoders: HashMap<String, (Arc<dyn TokenSizer>, Arc<CachedEncoder>)>,
     /// The index of the last recipe: systems come chunker by chunker.
     open: Option<(String, String, CachedIndex)>,
@@ -241,7 +243,7 @@ impl Bench<'_> {
             chunker: system.chunker()?,
             encoder: Arc::clone(cached) as Arc<dyn engine::Encoder>,
             sizer: Arc::clone(sizer),
-            vectors: VectorLayout::default(),
+            vectors: self.vectors,
         })
     }
 
