@@ -59,8 +59,9 @@ mod store;
 pub use dense::{DenseError, GraphParams, VectorName, VectorSearch};
 pub use document::{Block, BlockKind, Chunk, ChunkOrd, Document, DocumentId, FieldValue, Span};
 pub use encoder::{
-    Embeddings, EncodeError, Encoder, EncoderSpec, HashEncoder, OnnxEncoder, Pooling, Precision,
-    TextRole,
+    AsymmetricEncoder, Embeddings, EncodeError, Encoder, EncoderSpec, HashEncoder, OnnxEncoder,
+    PieceOf, Pooling, Precision, StaticEncoder, StaticSpec, StaticTable, TextRole, Vocabulary,
+    WordPieces,
 };
 pub use error::{DocumentError, SegmentError};
 pub use fusion::Fusion;

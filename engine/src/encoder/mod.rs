@@ -1,13 +1,18 @@
-//! Texts to vectors: the [`Encoder`] trait and its two implementations.
+//! Texts to vectors: the [`Encoder`] trait and its implementations.
 //!
-//! [`OnnxEncoder`] runs a real model through ONNX Runtime; [`HashEncoder`]
-//! needs no files and serves tests and dry runs. The engine fetches nothing:
-//! an [`EncoderSpec`] names files that are already there.
+//! [`OnnxEncoder`] runs a real model through ONNX Runtime; [`StaticEncoder`] adds
+//! up rows of a table distilled from one; [`HashEncoder`] needs no files and
+//! serves tests and dry runs. The engine fetches nothing: an [`EncoderSpec`]
+//! names files that are already there.
 
 mod hash;
 mod onnx;
 mod pooling;
+mod static_encoder;
+mod static_table;
 mod tokenize;
+mod vocabulary;
+mod wordpiece;
 
 use std::error::Error;
 use std::fmt;
@@ -16,6 +21,10 @@ use std::path::PathBuf;
 pub use hash::HashEncoder;
 pub use onnx::OnnxEncoder;
 pub use pooling::Pooling;
+pub use static_encoder::{AsymmetricEncoder, StaticEncoder, StaticSpec};
+pub use static_table::StaticTable;
+pub use vocabulary::Vocabulary;
+pub use wordpiece::{PieceOf, WordPieces};
 
 /// The side of the search a text stands on; models with prefixes give other
 /// vectors for each, and query against passage is the valid pair.
