@@ -344,7 +344,8 @@ mod tests {
 
         let replaced = keep(&store, "notes", "2", Space::Teacher).unwrap();
         assert_ne!(replaced.fingerprint, kept.fingerprint);
-        assert_eq!(store.list().iter().filter(|model| model.name == "notes").count(), 1);
+        let listed: Vec<_> = store.list().into_iter().filter(|m| m.name == "notes").collect();
+        assert!(listed.len() == 1 && listed[0].cached.as_ref().unwrap().is_static_model());
         assert_eq!(store.verify(Some("notes")).unwrap().len(), 3);
     }
 

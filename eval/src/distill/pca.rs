@@ -167,9 +167,9 @@ mod tests {
             let pairs = matrix.clone().eigenvectors();
             for (at, (value, vector)) in pairs.iter().enumerate() {
                 prop_assert!(at == 0 || pairs[at - 1].0 >= *value);
-                for row in 0..6 {
+                for (row, component) in vector.iter().enumerate() {
                     let product: f64 = (0..6).map(|k| matrix.at(row, k) * vector[k]).sum();
-                    prop_assert!((product - value * vector[row]).abs() < 1e-8, "{pairs:?}");
+                    prop_assert!((product - value * component).abs() < 1e-8, "{pairs:?}");
                 }
                 for (_, other) in &pairs[..at] {
                     let dot: f64 = vector.iter().zip(other).map(|(a, b)| a * b).sum();

@@ -102,7 +102,7 @@ pub(super) fn run(store: &Store, args: &DistillArgs) -> anyhow::Result<()> {
     let distilled = distilled?;
 
     let description = StaticDescription {
-        teacher: teacher.encoder.name().to_owned(),
+        teacher: teacher_name(&args.from, teacher.encoder.name())?,
         teacher_fingerprint: teacher.encoder.fingerprint().to_owned(),
         space: if distilled.dim == teacher.encoder.dim() { Space::Teacher } else { Space::Own },
         max_tokens: teacher.encoder.max_tokens(),
@@ -120,6 +120,16 @@ pub(super) fn run(store: &Store, args: &DistillArgs) -> anyhow::Result<()> {
     let kept = store.keep_static(&name, &new, &FetchBar::default())?;
     let report = Report::new(kept, &distilled);
     if args.json { options::print_json(&report) } else { report.print() }
+}
+
+/// The name that loads the teacher again from anywhere: a directory's whole path,
+/// or the name with the precision that was chosen.
+fn teacher_name(given: &str, loaded: &str) -> anyhow::Result<String> {
+    if given.contains(['/', '\\']) {
+        Ok(std::path::absolute(given)?.to_string_lossy().into_owned())
+    } else {
+        Ok(loaded.to_owned())
+    }
 }
 
 /// `all-MiniLM-L6-v2@int8` gives `all-MiniLM-L6-v2-static`.

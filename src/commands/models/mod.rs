@@ -176,9 +176,13 @@ fn list(store: &Store, output: &Output) -> anyhow::Result<()> {
 impl From<ListedModel> for ModelRow {
     fn from(model: ListedModel) -> Self {
         let ListedModel { name, card, cached } = model;
+        let distilled = cached.as_ref().is_some_and(CachedFolder::is_static_model);
         Self {
             default: name == DEFAULT_MODEL,
-            summary: card.map(|card| card.summary),
+            summary: match card {
+                Some(card) => Some(card.summary),
+                None => distilled.then_some("a static encoder, distilled here"),
+            },
             licence: card.map(|card| card.licence),
             dim: card.map(|card| card.dim),
             max_tokens: card.map(|card| card.max_tokens),
