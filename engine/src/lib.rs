@@ -62,8 +62,9 @@ pub use dense::{
 };
 pub use document::{Block, BlockKind, Chunk, ChunkOrd, Document, DocumentId, FieldValue, Span};
 pub use encoder::{
-    Embeddings, EncodeError, Encoder, EncoderFiles, EncoderSpec, HashEncoder, NativeEncoder,
-    OnnxEncoder, Pooling, Precision, ProductRate, ProductRates, TextRole,
+    AsymmetricEncoder, Embeddings, EncodeError, Encoder, EncoderFiles, EncoderSpec, HashEncoder,
+    NativeEncoder, OnnxEncoder, PieceOf, Pooling, Precision, ProductRate, ProductRates,
+    StaticEncoder, StaticSpec, StaticTable, TextRole, Vocabulary, WordPieces,
 };
 pub use error::{DocumentError, SegmentError};
 pub use fusion::Fusion;

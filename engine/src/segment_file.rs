@@ -37,6 +37,8 @@ pub(crate) enum SegmentKind {
     Vectors = 1,
     /// Canonical texts and documents' metadata.
     Texts = 2,
+    /// A static encoder's table. Not part of an index.
+    TokenRows = 3,
 }
 
 /// How much of a file is checked when it is opened.

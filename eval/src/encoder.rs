@@ -2,14 +2,17 @@
 //! (running them) meet. The command line, benches and tests load encoders here,
 //! since neither of the two crates may know the other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::{
-    EncodeError, Encoder, EncoderFiles, EncoderSpec, NativeEncoder, OnnxEncoder, Pooling, Precision,
+    AsymmetricEncoder, EncodeError, Encoder, EncoderFiles, EncoderSpec, NativeEncoder, OnnxEncoder,
+    Pooling, Precision, StaticEncoder, StaticSpec,
 };
 use ingest::chunk::{ChunkerParts, ChunkerSpec, EncoderSizer, TokenSizer, TokenizerError};
-use models::{GraphOutput, ModelError, ModelFiles, Progress, ResolvedModel};
+use models::{
+    GraphOutput, ModelError, ModelFiles, Progress, QueryEncoder, ResolvedModel, StaticModel, Store,
+};
 
 /// An encoder with what the engine does not need but a chunker does.
 #[derive(Clone)]
@@ -31,6 +34,11 @@ impl LoadedEncoder {
         let sizer =
             EncoderSizer::from_file(&self.tokenizer_path, max_tokens, &self.passage_prefix)?;
         Ok(Arc::new(sizer))
+    }
+
+    /// The model's `tokenizer.json`.
+    pub fn tokenizer_path(&self) -> &Path {
+        &self.tokenizer_path
     }
 
     /// What chunkers for this encoder are made from.
@@ -62,18 +70,38 @@ pub enum LoadError {
     /// The files are there but do not run.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// A static encoder's teacher is not the model it was distilled from.
+    #[error(
+        "`{name}` was distilled from {expected}, but {teacher} is {found} now, whose vectors differ; \
+         distill it again with `trovato models distill --from {teacher}`"
+    )]
+    TeacherChanged {
+        /// The static encoder.
+        name: String,
+        /// The teacher's name.
+        teacher: String,
+        /// Its fingerprint when the static encoder was made.
+        expected: String,
+        /// Its fingerprint now.
+        found: String,
+    },
 }
 
 /// Finds a model, fetching what is missing, and loads it: 8-bit weights into the
-/// engine's own forward pass, a graph into ONNX Runtime, one session per core.
+/// engine's own forward pass, a graph into ONNX Runtime, one session per core; of
+/// a static encoder the table, and its teacher only if that reads queries.
 ///
 /// # Arguments
-/// * `name` - `NAME[@fp32|@int8|@int8-onnx]` of a card, or a directory.
+/// * `name` - `NAME[@fp32|@int8|@int8-onnx]` of a card, `NAME[@teacher]` of a
+///   static encoder, or a directory with one or the other.
 /// * `progress` - told of downloads and conversion.
 ///
 /// # Errors
 /// [`LoadError`], each cause with what to do.
 pub fn load_encoder(name: &str, progress: &dyn Progress) -> Result<LoadedEncoder, LoadError> {
+    if let Some(model) = Store::from_env()?.static_model(name)? {
+        return load_static(model, progress);
+    }
     let model = models::resolve(name, progress)?;
     let tokenizer_path = model.tokenizer_path.clone();
     let passage_prefix = model.passage_prefix.clone();
@@ -87,6 +115,34 @@ pub fn load_encoder(name: &str, progress: &dyn Progress) -> Result<LoadedEncoder
         }
     };
     Ok(LoadedEncoder { encoder, tokenizer_path, passage_prefix })
+}
+
+fn load_static(model: StaticModel, progress: &dyn Progress) -> Result<LoadedEncoder, LoadError> {
+    let StaticModel { name, table_path, tokenizer_path, description, queries, fingerprint, .. } =
+        model;
+    let table = StaticEncoder::load(&StaticSpec {
+        name: name.clone(),
+        table_path,
+        tokenizer_path: tokenizer_path.clone(),
+        max_tokens: description.max_tokens,
+        fingerprint,
+    })?;
+    let encoder: Arc<dyn Encoder> = match queries {
+        QueryEncoder::Table => Arc::new(table),
+        QueryEncoder::Teacher => {
+            let teacher = load_encoder(&description.teacher, progress)?.encoder;
+            if teacher.fingerprint() != description.teacher_fingerprint {
+                return Err(LoadError::TeacherChanged {
+                    name,
+                    teacher: description.teacher,
+                    expected: description.teacher_fingerprint,
+                    found: teacher.fingerprint().to_owned(),
+                });
+            }
+            Arc::new(AsymmetricEncoder::new(name, table, teacher)?)
+        }
+    };
+    Ok(LoadedEncoder { encoder, tokenizer_path, passage_prefix: String::new() })
 }
 
 /// The engine's description of a model whose files are there.

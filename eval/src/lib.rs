@@ -18,6 +18,7 @@ mod audit;
 mod chunking;
 mod collection;
 mod demo_corpus;
+mod distill;
 mod draft;
 mod embedding_cache;
 mod encoder;
@@ -58,6 +59,7 @@ pub use collection::{
     strategy_name,
 };
 pub use demo_corpus::{corpus_source, guide_texts, index_books};
+pub use distill::{DistillError, DistillOptions, DistillStep, Distilled, distill};
 pub use draft::{Drafts, draft_questions, drafts_notice};
 pub use embedding_cache::CachedEncoder;
 pub use encoder::{LoadError, LoadedEncoder, encoder_spec, load_encoder};

@@ -236,6 +236,63 @@ pub enum ModelError {
         #[source]
         source: ConvertError,
     },
+    /// A static encoder cannot have this name.
+    #[error(
+        "`{given}` cannot name a static encoder: {reason}; or name a directory, as in `./{given}`"
+    )]
+    StaticName {
+        /// What was asked for.
+        given: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Something that is not a static encoder stands where one was to be kept.
+    #[error(
+        "{} is there and is no static encoder, so it is not overwritten; choose another name",
+        path.display()
+    )]
+    NotStatic {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A static encoder has no such variant.
+    #[error(
+        "`{name}` is a static encoder, which has no `@{given}`; write `{name}`, or `{name}@teacher` \
+         to have queries read by the model it was distilled from"
+    )]
+    StaticVariant {
+        /// Its name.
+        name: String,
+        /// What was asked for.
+        given: String,
+    },
+    /// A projected table cannot share queries with its teacher.
+    #[error(
+        "the {dim} components of `{name}` are a projection, which {teacher} does not share; write \
+         `{name}`, or distill it again without `--dim`"
+    )]
+    OtherSpace {
+        /// Its name.
+        name: String,
+        /// Its components.
+        dim: usize,
+        /// The teacher.
+        teacher: String,
+    },
+    /// A static encoder's folder is not what was written. It cannot be fetched
+    /// again.
+    #[error(
+        "the static encoder `{name}` in {} is damaged: {reason}; remove the folder and make it \
+         again with `trovato models distill`", path.display()
+    )]
+    DamagedStatic {
+        /// Its name.
+        name: String,
+        /// Its folder.
+        path: PathBuf,
+        /// What does not hold.
+        reason: String,
+    },
     /// A model is not in the cache, and the caller asked not to fetch it.
     #[error("{what} is not in the cache; `trovato models pull` fetches it")]
     NotCached {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::cache::{Folder, StoredFile};
 use crate::card::ModelCard;
 use crate::catalog::catalog;
+use crate::distilled::DESCRIPTION;
 use crate::error::ModelError;
 use crate::store::Store;
 
@@ -31,6 +32,13 @@ pub struct CachedFolder {
     pub source: String,
     /// Its files.
     pub files: Vec<CachedFile>,
+}
+
+impl CachedFolder {
+    /// Whether it holds a static encoder.
+    pub fn is_static_model(&self) -> bool {
+        self.files.iter().any(|file| file.path == DESCRIPTION)
+    }
 }
 
 /// A file of the cache.

@@ -23,6 +23,7 @@ mod cache;
 mod card;
 mod catalog;
 mod description;
+mod distilled;
 mod error;
 mod graph;
 mod hash;
@@ -41,6 +42,7 @@ pub use card::{
     CardFile, FileHash, HubRepository, ModelCard, ModelName, Pooling, Precision, Wheel,
 };
 pub use catalog::{DEFAULT_MODEL, card, catalog};
+pub use distilled::{NewStaticModel, QueryEncoder, Space, StaticDescription, StaticModel};
 pub use error::ModelError;
 pub use graph::ConvertError;
 pub use inventory::{CachedFile, CachedFolder, FileReport, ListedModel, Origin};

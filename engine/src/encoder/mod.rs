@@ -1,16 +1,21 @@
 //! Texts to vectors: the [`Encoder`] trait and its implementations.
 //!
 //! [`NativeEncoder`] runs 8-bit models of BERT's family with code of our own,
-//! [`OnnxEncoder`] any graph through ONNX Runtime; [`HashEncoder`] needs no
-//! files and serves tests and dry runs. The engine fetches nothing: an
-//! [`EncoderSpec`] names files that are already there.
+//! [`OnnxEncoder`] any graph through ONNX Runtime; [`StaticEncoder`] adds up rows
+//! of a table distilled from a model; [`HashEncoder`] needs no files and serves
+//! tests and dry runs. The engine fetches nothing: an [`EncoderSpec`] names files
+//! that are already there.
 
 mod hash;
 mod late;
 mod native;
 mod onnx;
 mod pooling;
+mod static_encoder;
+mod static_table;
 mod tokenize;
+mod vocabulary;
+mod wordpiece;
 
 use std::error::Error;
 use std::fmt;
@@ -24,6 +29,10 @@ pub use hash::HashEncoder;
 pub use native::{NativeEncoder, ProductRate, ProductRates};
 pub use onnx::OnnxEncoder;
 pub use pooling::Pooling;
+pub use static_encoder::{AsymmetricEncoder, StaticEncoder, StaticSpec};
+pub use static_table::StaticTable;
+pub use vocabulary::Vocabulary;
+pub use wordpiece::{PieceOf, WordPieces};
 
 use crate::Span;
 

@@ -9,11 +9,37 @@ use tokenizers::{Encoding, Tokenizer, TruncationParams};
 
 use crate::Span;
 
+use super::wordpiece::WordPieces;
+
 /// A tokenizer that cuts at a model's limit and says when it did.
 #[derive(Debug)]
 pub(super) struct TextTokenizer {
     tokenizer: Tokenizer,
     max_tokens: usize,
+    short_cut: Option<ShortCut>,
+}
+
+/// The way past the library, where the rules are BERT's.
+#[derive(Debug)]
+struct ShortCut {
+    pieces: WordPieces,
+    /// The special tokens around every text.
+    first: i64,
+    last: i64,
+}
+
+impl ShortCut {
+    /// `None` unless texts stand between one special token and another.
+    fn of(tokenizer: &Tokenizer) -> tokenizers::Result<Option<Self>> {
+        let Some(pieces) = WordPieces::of(tokenizer) else { return Ok(None) };
+        let ids = |text: &str, specials| -> tokenizers::Result<Vec<u32>> {
+            Ok(tokenizer.encode_fast(text, specials)?.get_ids().to_vec())
+        };
+        let [first, last] = *ids("", true)?.as_slice() else { return Ok(None) };
+        let framed = [vec![first], ids("a", false)?, vec![last]].concat();
+        let fits = ids("a", true)? == framed;
+        Ok(fits.then(|| Self { pieces, first: first.into(), last: last.into() }))
+    }
 }
 
 /// A text's token ids, special tokens included.
@@ -68,19 +94,59 @@ impl TextTokenizer {
                 format!("{max_tokens} tokens leave no room beside {specials} special ones");
             return Err(reason.into());
         }
+        let short_cut = ShortCut::of(&tokenizer)?;
         let truncation = TruncationParams { max_length: max_tokens, ..TruncationParams::default() };
         tokenizer.with_truncation(Some(truncation))?;
-        Ok(Self { tokenizer, max_tokens })
+        Ok(Self { tokenizer, max_tokens, short_cut })
+    }
+
+    /// Number of tokens, those a file adds included.
+    pub(super) fn n_tokens(&self) -> usize {
+        self.tokenizer.get_vocab_size(true)
+    }
+
+    /// The token with this id.
+    pub(super) fn token(&self, id: u32) -> Option<String> {
+        self.tokenizer.id_to_token(id)
     }
 
     /// The ids of `prefix` and `text`, at most the limit of them.
+    pub(super) fn encode(&self, prefix: &str, text: &str) -> tokenizers::Result<TokenIds> {
+        match &self.short_cut {
+            Some(short_cut) if prefix.is_empty() => self.encode_short(short_cut, text),
+            Some(short_cut) => self.encode_short(short_cut, &format!("{prefix}{text}")),
+            None => self.encode_by_library(prefix, text),
+        }
+    }
+
+    /// Reads no further than the limit.
+    fn encode_short(&self, short_cut: &ShortCut, text: &str) -> tokenizers::Result<TokenIds> {
+        let end = self.max_tokens - 1;
+        let mut ids = vec![short_cut.first];
+        for (_, stretch) in WordPieces::stretches(text) {
+            let plain = short_cut.pieces.read(stretch, &mut |id, _, _| ids.push(id.into()));
+            if !plain {
+                let encoding = self.tokenizer.encode_fast(stretch, false)?;
+                ids.extend(encoding.get_ids().iter().map(|&id| i64::from(id)));
+            }
+            if ids.len() > end {
+                break;
+            }
+        }
+        let cut = if ids.len() > end { Cut::Truncated } else { Cut::Whole };
+        ids.truncate(end);
+        ids.push(short_cut.last);
+        Ok(TokenIds { ids, cut })
+    }
+
+    /// Reads a text with the library.
     ///
     /// A long text is not read whole to keep its first 256 tokens: its start,
     /// up to a white space, is tokenised, and more of it while that gives too
     /// few tokens. Words never join across white space in the tokenizers of
     /// encoders, so the ids are those of the whole text. A text without white
     /// space is read whole.
-    pub(super) fn encode(&self, prefix: &str, text: &str) -> tokenizers::Result<TokenIds> {
+    fn encode_by_library(&self, prefix: &str, text: &str) -> tokenizers::Result<TokenIds> {
         let (encoding, cut) =
             self.read(prefix, text, |text| self.tokenizer.encode_fast(text, true))?;
         Ok(TokenIds { ids: ids(&encoding), cut })
@@ -138,7 +204,7 @@ fn start_of(text: &str, bytes: usize) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
     use tokenizers::models::wordpiece::WordPiece;
     use tokenizers::normalizers::BertNormalizer;
@@ -150,7 +216,7 @@ mod tests {
 
     /// BERT's tokenizer over single letters, with the limits that the default
     /// model's file carries.
-    fn bert() -> Tokenizer {
+    pub(in super::super) fn bert() -> Tokenizer {
         let letters = ('a'..='z').flat_map(|c| [c.to_string(), format!("##{c}")]);
         let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"].map(str::to_owned);
         let vocabulary: Vec<(String, u32)> = words.into_iter().chain(letters).zip(0..).collect();
@@ -225,9 +291,31 @@ mod tests {
             let ours = TextTokenizer::new(bert(), 16).unwrap();
             let whole = ours.tokenizer.encode_fast(text.as_str(), true).unwrap();
             let expected: Vec<i64> = whole.get_ids().iter().map(|&id| id.into()).collect();
-            let found = ours.encode("", &text).unwrap();
-            prop_assert_eq!(found.ids, expected);
-            prop_assert_eq!(found.cut == Cut::Truncated, !whole.get_overflowing().is_empty());
+            for found in [ours.encode("", &text), ours.encode_by_library("", &text)] {
+                let found = found.unwrap();
+                prop_assert_eq!(&found.ids, &expected);
+                prop_assert_eq!(found.cut == Cut::Truncated, !whole.get_overflowing().is_empty());
+            }
+        }
+
+        #[test]
+        fn the_short_cut_gives_the_librarys_tokens(
+            words in prop::collection::vec(
+                prop_oneof![
+                    "[a-zA-Z0-9]{1,12}", "[ -~]{0,9}", "\\PC{0,6}", "(\\[(CLS|MASK|UNK)\\]){1,2}x?",
+                    "[a-bA-B\u{0}-\u{1f}\u{7f}-\u{a0}\u{ad}\u{301}\u{3a3}\u{130}世]{0,9}",
+                    "a{95,105}",
+                ],
+                0..20,
+            ),
+            blanks in prop::collection::vec("[ \t\n\r\u{b}\u{c}\u{85}\u{a0}\u{2028}\u{3000}]{0,2}", 20),
+        ) {
+            let text: String = words.iter().zip(&blanks).flat_map(|(word, blank)| [word.as_str(), blank]).collect();
+            let ours = TextTokenizer::new(bert(), 4_000).unwrap();
+            prop_assert!(ours.short_cut.is_some());
+            prop_assert_eq!(ours.encode("", &text).unwrap(), ours.encode_by_library("", &text).unwrap());
+            let prefixed = (ours.encode("ab", &text).unwrap(), ours.encode_by_library("ab", &text).unwrap());
+            prop_assert_eq!(prefixed.0, prefixed.1);
         }
     }
 }

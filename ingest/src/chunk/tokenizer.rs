@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use engine::Span;
+use engine::{PieceOf, Span, WordPieces};
 use tiktoken_rs::CoreBPE;
 use tokenizers::Tokenizer;
 
@@ -84,6 +84,8 @@ pub enum TokenizerError {
 /// The encoder's own tokenizer.
 pub struct EncoderSizer {
     tokenizer: Tokenizer,
+    /// The way past the library, where the rules are BERT's.
+    pieces: Option<WordPieces>,
     window: Window,
 }
 
@@ -111,7 +113,26 @@ impl EncoderSizer {
         tokenizer.with_padding(None);
         let specials = encode(&tokenizer, "", SpecialTokens::Add)?.get_ids().len();
         let prefix = encode(&tokenizer, passage_prefix, SpecialTokens::Omit)?.get_ids().len();
-        Ok(Self { tokenizer, window: Window { max_tokens, reserved: specials + prefix } })
+        let window = Window { max_tokens, reserved: specials + prefix };
+        Ok(Self { pieces: WordPieces::of(&tokenizer), tokenizer, window })
+    }
+
+    /// Adds the tokens of `text`, which begins at byte `offset` of the whole.
+    fn by_library(
+        &self,
+        text: &str,
+        offset: usize,
+        tokens: &mut Vec<Token>,
+    ) -> Result<(), TokenizerError> {
+        let encoding = encode(&self.tokenizer, text, SpecialTokens::Omit)?;
+        let mut previous_word = None;
+        let found = encoding.get_offsets().iter().zip(encoding.get_word_ids());
+        tokens.extend(found.map(|(&(start, end), &word)| {
+            let starts_word = word.is_none() || word != previous_word;
+            previous_word = word;
+            Token { span: Span::new(offset + start, offset + end), starts_word }
+        }));
+        Ok(())
     }
 }
 
@@ -145,16 +166,21 @@ impl TokenSizer for EncoderSizer {
     }
 
     fn tokens(&self, text: &str) -> Result<Vec<Token>, TokenizerError> {
-        let encoding = encode(&self.tokenizer, text, SpecialTokens::Omit)?;
-        let mut previous_word = None;
-        let tokens = encoding.get_offsets().iter().zip(encoding.get_word_ids());
-        Ok(tokens
-            .map(|(&(start, end), &word)| {
-                let starts_word = word.is_none() || word != previous_word;
-                previous_word = word;
-                Token { span: Span::new(start, end), starts_word }
-            })
-            .collect())
+        let mut tokens = Vec::new();
+        let Some(pieces) = &self.pieces else {
+            self.by_library(text, 0, &mut tokens)?;
+            return Ok(tokens);
+        };
+        for (offset, stretch) in WordPieces::stretches(text) {
+            let plain = pieces.read(stretch, &mut |_, bytes, place| {
+                let span = Span::new(offset + bytes.start, offset + bytes.end);
+                tokens.push(Token { span, starts_word: place == PieceOf::Start });
+            });
+            if !plain {
+                self.by_library(stretch, offset, &mut tokens)?;
+            }
+        }
+        Ok(tokens)
     }
 }
 

@@ -1,5 +1,7 @@
 //! `trovato models`: what can be used, what is here, and whether it is whole.
 
+mod distill;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -21,6 +23,7 @@ Examples:
   trovato models pull bge-small-en-v1.5@fp32
   trovato models pull --from /media/stick            on a machine without a network
   trovato models pull ./my-model                     a directory with a BERT checkpoint
+  trovato models distill --corpus ~/notes            a fast encoder for texts like these
   trovato models verify
   trovato models path all-MiniLM-L6-v2")]
 pub(crate) struct ModelsArgs {
@@ -34,6 +37,8 @@ enum Action {
     List(Output),
     /// Fetch models and ONNX Runtime, and convert the models to graphs
     Pull(PullArgs),
+    /// Distill a static encoder, which encodes passages hundreds of times faster
+    Distill(distill::DistillArgs),
     /// Hash everything in the cache against what was recorded
     Verify(VerifyArgs),
     /// Print where a model is in the cache
@@ -94,6 +99,7 @@ pub(crate) fn run(args: ModelsArgs) -> anyhow::Result<()> {
             settings.models_dir = args.from.clone().or(settings.models_dir);
             pull(&Store::new(settings), &args)
         }
+        Action::Distill(args) => distill::run(&Store::new(settings), &args),
         Action::Verify(args) => verify(&Store::new(settings), &args),
         Action::Path(args) => path(&Store::new(settings), &args),
     }
@@ -170,9 +176,13 @@ fn list(store: &Store, output: &Output) -> anyhow::Result<()> {
 impl From<ListedModel> for ModelRow {
     fn from(model: ListedModel) -> Self {
         let ListedModel { name, card, cached } = model;
+        let distilled = cached.as_ref().is_some_and(CachedFolder::is_static_model);
         Self {
             default: name == DEFAULT_MODEL,
-            summary: card.map(|card| card.summary),
+            summary: match card {
+                Some(card) => Some(card.summary),
+                None => distilled.then_some("a static encoder, distilled here"),
+            },
             licence: card.map(|card| card.licence),
             dim: card.map(|card| card.dim),
             max_tokens: card.map(|card| card.max_tokens),
