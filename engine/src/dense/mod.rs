@@ -76,7 +76,7 @@ pub struct GraphParams {
     /// In [`GraphParams::M_RANGE`]; default 16.
     pub m: usize,
     /// Nodes kept by the walk that looks for a new node's neighbours. In
-    /// [`GraphParams::EF_CONSTRUCTION_RANGE`]; default 100.
+    /// [`GraphParams::EF_CONSTRUCTION_RANGE`]; default 200.
     pub ef_construction: usize,
     /// Segments with fewer rows get no graph: they are scanned faster than
     /// walked. Default 5,000.
@@ -115,7 +115,7 @@ impl Default for GraphParams {
         Self {
             builder: GraphBuilder::default(),
             m: 16,
-            ef_construction: 100,
+            ef_construction: 200,
             min_rows: 5_000,
             seed: 0,
         }
