@@ -48,7 +48,6 @@ use tantivy::{Index, IndexSettings};
 use self::analyzer::Analyzer;
 use self::directory::DurableDirectory;
 use self::schema::Fields;
-use self::snapshot::OpenFailure;
 use self::verify::Verifier;
 use crate::segment_file::Verify;
 
@@ -145,14 +144,13 @@ impl LexicalIndex {
                 .check(&self.index, &self.dir, &metas)
                 .and_then(|()| LexicalSnapshot::open(&self.index, &self.dir, self.fields, metas));
             let still_current = identity == Identity::of(&self.metas()?);
-            match opened {
-                Ok(snapshot) if still_current => return Ok(snapshot),
-                Err(OpenFailure::Other(error)) => return Err(error),
-                Err(OpenFailure::Vanished(error)) if still_current => return Err(error),
-                Ok(_) | Err(OpenFailure::Vanished(_)) => {
-                    std::thread::sleep(Duration::from_millis(u64::from(attempt)));
-                }
+            // Any failure may be a file that a newer generation has removed, and not
+            // only those that say so: tantivy takes missing positions for none, and
+            // then calls the segment corrupt.
+            if still_current {
+                return opened;
             }
+            std::thread::sleep(Duration::from_millis(u64::from(attempt)));
         }
         Err(LexicalError::Changing { path: self.dir.clone(), attempts: MAX_ATTEMPTS })
     }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tantivy::columnar::BytesColumn;
-use tantivy::directory::error::OpenReadError;
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::index::{IndexMeta, InvertedIndexReader, SegmentReader};
 use tantivy::postings::TermInfo;
@@ -121,21 +120,14 @@ impl LexicalSnapshot {
         dir: &Path,
         fields: Fields,
         metas: IndexMeta,
-    ) -> Result<Self, OpenFailure> {
+    ) -> Result<Self, LexicalError> {
         let IndexMeta { segments, payload, .. } = metas;
         let segments = guarded(dir, || {
             segments
                 .into_iter()
                 .map(|meta| Segment::open(index, &fields, meta))
                 .collect::<tantivy::Result<Vec<_>>>()
-                .map_err(|error| {
-                    let is_gone = matches!(
-                        &error,
-                        TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(_))
-                    );
-                    let error = LexicalError::from_tantivy(dir, error);
-                    if is_gone { OpenFailure::Vanished(error) } else { OpenFailure::Other(error) }
-                })
+                .map_err(|error| LexicalError::from_tantivy(dir, error))
         })?;
         let statistics = statistics(&segments);
         let payload = payload.unwrap_or_default();
@@ -313,20 +305,6 @@ impl LexicalSnapshot {
 /// The term by which a document's chunks are found and deleted.
 pub(super) fn id_term(fields: &Fields, document: &DocumentId) -> Term {
     Term::from_field_bytes(fields.keys, &field_key::text_key(field_key::ID, document.as_str()))
-}
-
-/// Why a generation could not be opened.
-pub(super) enum OpenFailure {
-    /// A file is gone: a newer generation may have replaced this one.
-    Vanished(LexicalError),
-    /// Anything else.
-    Other(LexicalError),
-}
-
-impl From<LexicalError> for OpenFailure {
-    fn from(error: LexicalError) -> Self {
-        Self::Other(error)
-    }
 }
 
 fn statistics(segments: &[Segment]) -> CollectionStatistics {

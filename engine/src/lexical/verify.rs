@@ -6,11 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use tantivy::Index;
-use tantivy::directory::error::OpenReadError;
 use tantivy::index::{IndexMeta, SegmentComponent, SegmentMeta};
 
 use super::error::LexicalError;
-use super::snapshot::OpenFailure;
 use crate::segment_file::Verify;
 
 /// Checks each file once, however many generations name it.
@@ -32,7 +30,7 @@ impl Verifier {
         index: &Index,
         dir: &Path,
         metas: &IndexMeta,
-    ) -> Result<(), OpenFailure> {
+    ) -> Result<(), LexicalError> {
         let files: Vec<PathBuf> = metas.segments.iter().flat_map(files).collect();
         let full = match self.verify {
             Verify::Full => true,
@@ -48,15 +46,14 @@ impl Verifier {
                 let is_whole = index
                     .directory()
                     .validate_checksum(file)
-                    .map_err(|error| failure(dir, error))?;
+                    .map_err(|error| LexicalError::from_read(dir, error))?;
                 if !is_whole {
-                    let damaged =
-                        LexicalError::damaged(&dir.join(file), "its checksum does not match");
-                    return Err(OpenFailure::Other(damaged));
+                    let path = dir.join(file);
+                    return Err(LexicalError::damaged(&path, "its checksum does not match"));
                 }
             }
             tantivy::Directory::open_read(index.directory(), file)
-                .map_err(|error| failure(dir, error))?;
+                .map_err(|error| LexicalError::from_read(dir, error))?;
         }
         // Only the current generation's: the set must not grow with the commits.
         *checked = files.into_iter().collect();
@@ -64,16 +61,16 @@ impl Verifier {
     }
 }
 
-fn total_bytes(dir: &Path, files: &[PathBuf]) -> Result<u64, OpenFailure> {
+fn total_bytes(dir: &Path, files: &[PathBuf]) -> Result<u64, LexicalError> {
     let mut total = 0;
     for file in files {
         let path = dir.join(file);
         match std::fs::metadata(&path) {
             Ok(metadata) => total += metadata.len(),
             Err(source) if source.kind() == io::ErrorKind::NotFound => {
-                return Err(OpenFailure::Vanished(LexicalError::damaged(&path, "it is missing")));
+                return Err(LexicalError::damaged(&path, "it is missing"));
             }
-            Err(source) => return Err(OpenFailure::Other(LexicalError::io(&path, source))),
+            Err(source) => return Err(LexicalError::io(&path, source)),
         }
     }
     Ok(total)
@@ -93,10 +90,4 @@ fn files(meta: &SegmentMeta) -> Vec<PathBuf> {
         components.push(SegmentComponent::Delete);
     }
     components.into_iter().map(|component| meta.relative_path(component)).collect()
-}
-
-fn failure(dir: &Path, error: OpenReadError) -> OpenFailure {
-    let is_gone = matches!(error, OpenReadError::FileDoesNotExist(_));
-    let error = LexicalError::from_read(dir, error);
-    if is_gone { OpenFailure::Vanished(error) } else { OpenFailure::Other(error) }
 }

@@ -130,7 +130,7 @@ fn a_corpus_teaches_the_weights_that_single_words_do_not_show() {
     assert_eq!((untaught.n_texts, untaught.fidelity), (0, None));
     let text = "and the of the of the borrow and of lifetime of the and";
     let (with, without) = (cosine(&taught, text), cosine(&untaught, text));
-    assert!(with > 0.98 && without < 0.9, "{with} {without}");
+    assert!(with > 0.95 && without < 0.6, "{with} {without}");
 }
 
 #[test]
