@@ -64,8 +64,13 @@ fn distilled_ingested_searched_and_refused_where_it_must_be() {
     let query = "to whom does a value belong";
     let found = json(&["search", query, "--index", &index, "--strategy", "dense", "--json"]);
     assert_eq!(found["hits"][0]["document"], "notes/owner.md", "{found}");
-    let other = refusal(&["ingest", &notes, "--index", &index, "--encoder", &model]);
-    assert!(other.contains("@teacher"), "{other}");
+    // The name alone means the index's own way; the other way is another encoder.
+    let alone = ["ingest", &notes, "--index", &index, "--encoder", &model, "--json"];
+    assert_eq!(json(&alone)["encoder"], pair.as_str());
+    let by_table = path("by-table");
+    json(&["ingest", &notes, "--index", &by_table, "--encoder", &model, "--json"]);
+    let other = refusal(&["ingest", &notes, "--index", &by_table, "--encoder", &pair]);
+    assert!(other.contains("holds vectors of") && other.contains("@teacher"), "{other}");
 
     for (arguments, told) in [
         (&["models", "distill", "--dim", "400"][..], "1 to 384"),
