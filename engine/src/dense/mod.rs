@@ -262,8 +262,10 @@ struct SegmentQuery<'a> {
     query: &'a Query,
     depth: usize,
     allowed: &'a OrdSet,
+    /// Rows of the segment that are allowed.
+    n_allowed: usize,
     how: VectorSearch,
-    /// The part of all rows with a graph that the segment holds.
+    /// The part that they are of all allowed rows in segments with a graph.
     share: f64,
 }
 
@@ -299,11 +301,14 @@ impl VectorIndex {
         how: VectorSearch,
     ) -> Result<RankedList, DenseError> {
         let query = Query::new(query, self.dims)?;
-        let with_graph: usize =
-            self.segments.iter().filter(|segment| segment.has_graph()).map(|s| s.len()).sum();
-        let found = self.segments.iter().flat_map(|segment| {
-            let share = segment.len() as f64 / with_graph.max(1) as f64;
-            segment.search(&SegmentQuery { query: &query, depth, allowed, how, share })
+        let counts: Vec<usize> =
+            self.segments.iter().map(|segment| segment.n_allowed(allowed)).collect();
+        let walked = self.segments.iter().zip(&counts).filter(|(segment, _)| segment.has_graph());
+        let n_walked: usize = walked.map(|(_, n_allowed)| n_allowed).sum();
+        let found = self.segments.iter().zip(&counts).flat_map(|(segment, &n_allowed)| {
+            let share = n_allowed as f64 / n_walked.max(1) as f64;
+            let query = &query;
+            segment.search(&SegmentQuery { query, depth, allowed, n_allowed, how, share })
         });
         let mut list = RankedList::from_distinct(found.collect());
         list.truncate(depth);

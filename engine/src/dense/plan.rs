@@ -39,7 +39,7 @@ pub(super) struct Facts {
     pub(super) rows: usize,
     /// Those that are allowed.
     pub(super) allowed: usize,
-    /// The part of all rows with a graph that this segment holds, in `(0, 1]`.
+    /// The part that they are of all allowed rows in segments with a graph, in `(0, 1]`.
     pub(super) share: f64,
 }
 
@@ -62,7 +62,7 @@ pub(super) fn plan(facts: &Facts) -> Way {
     let Some(width) = width(how, depth) else { return Way::Scan };
     // A segment with a fifth of the rows holds about a fifth of the answers; a
     // power below 1 leaves room for queries that concern one segment only.
-    let wanted = (width as f64 * share.powf(0.75)).max(depth as f64);
+    let wanted = (width as f64 * share.powf(0.9)).max(depth as f64);
     let ef = (wanted * rows as f64 / allowed.max(1) as f64).ceil();
     if ef * SCANNED_PER_KEPT >= allowed as f64 {
         return Way::ScanCodes;
@@ -94,7 +94,7 @@ mod tests {
         let wide = Facts { how: VectorSearch::Auto, depth: 1_000, rows: 50_000, ..facts };
         assert_eq!(plan(&Facts { allowed: 50_000, ..wide }), Way::ScanCodes);
         // A small part of the rows gets a small part of the width, never too little.
-        assert_eq!(plan(&Facts { share: 0.2, ..facts }), walk(15, 10));
+        assert_eq!(plan(&Facts { share: 0.2, ..facts }), walk(12, 10));
         assert_eq!(plan(&Facts { share: 0.01, ..facts }), walk(10, 10));
     }
 }

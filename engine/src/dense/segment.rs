@@ -23,6 +23,7 @@ use super::walk::{ScratchPool, keep_best};
 use super::{DenseError, GraphParams, Query, SegmentQuery, build};
 use crate::document::ChunkOrd;
 use crate::error::SegmentError;
+use crate::ord_set::OrdSet;
 use crate::ranked_list::ScoredChunk;
 use crate::segment_file::{self, Section, SegmentFile, SegmentKind};
 
@@ -243,6 +244,11 @@ impl VectorSegment {
         self.typed(ORDS)
     }
 
+    /// How many of its rows are allowed.
+    pub(super) fn n_allowed(&self, allowed: &OrdSet) -> usize {
+        self.ranks.count(allowed)
+    }
+
     /// Whether it carries a graph.
     pub(crate) fn has_graph(&self) -> bool {
         self.graph_head.is_some()
@@ -280,12 +286,8 @@ impl VectorSegment {
     /// The best allowed chunks, in no particular order, as many as are asked for
     /// or as there are.
     pub(super) fn search(&self, search: &SegmentQuery<'_>) -> Vec<ScoredChunk> {
-        let SegmentQuery { query, depth, allowed, .. } = *search;
-        if depth == 0 || self.len() == 0 {
-            return Vec::new();
-        }
-        let n_allowed = self.ranks.count(allowed);
-        if n_allowed == 0 {
+        let SegmentQuery { query, depth, allowed, n_allowed, .. } = *search;
+        if depth == 0 || n_allowed == 0 {
             return Vec::new();
         }
         let scan = || self.flat().search(&query.values, depth, allowed);
@@ -316,7 +318,7 @@ impl VectorSegment {
         least_allowed: usize,
     ) -> Option<Vec<ScoredChunk>> {
         let has_twins = self.graph_head.as_ref().is_some_and(|head| head.twins == Twins::Some);
-        let all_allowed = self.ranks.count(search.allowed) == self.len();
+        let all_allowed = search.n_allowed == self.len();
         let n_best = search.depth.saturating_add(RESCORED_EXTRA);
         let rows: Vec<u32> = self.scratch.with(|scratch| {
             let found = graph.nearest(&search.query.codes, ef, scratch).iter();

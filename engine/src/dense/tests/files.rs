@@ -39,7 +39,10 @@ fn no_cut_and_no_flipped_bit_is_answered_wrongly() {
             .chunks_exact(dim)
             .flat_map(|values| {
                 let query = query(values);
-                let exact = SegmentQuery { how: VectorSearch::Exact, ..asked(&query, 8, &allowed) };
+                let exact = SegmentQuery {
+                    how: VectorSearch::Exact,
+                    ..asked(segment, &query, 8, &allowed)
+                };
                 let scan = segment.search(&exact);
                 let walk = segment.has_graph().then(|| walk(segment, values, 8, &allowed, 8));
                 [Some(RankedList::from_scored(scan)), walk].into_iter().flatten()

@@ -93,12 +93,19 @@ fn walk(
 ) -> RankedList {
     let query = Query::new(query, (query.len(), query.len())).unwrap();
     let graph = segment.graph().unwrap();
-    let found = segment.walk(&graph, &asked(&query, depth, allowed), ef, 0);
+    let found = segment.walk(&graph, &asked(segment, &query, depth, allowed), ef, 0);
     RankedList::from_scored(found.expect("as many as there are are enough"))
 }
 
-fn asked<'a>(query: &'a Query, depth: usize, allowed: &'a OrdSet) -> SegmentQuery<'a> {
-    SegmentQuery { query, depth, allowed, how: VectorSearch::Auto, share: 1.0 }
+/// A search of one segment that holds all there is.
+fn asked<'a>(
+    segment: &VectorSegment,
+    query: &'a Query,
+    depth: usize,
+    allowed: &'a OrdSet,
+) -> SegmentQuery<'a> {
+    let (how, n_allowed) = (VectorSearch::Auto, segment.n_allowed(allowed));
+    SegmentQuery { query, depth, allowed, n_allowed, how, share: 1.0 }
 }
 
 /// The share of the exact list's scores that the found list reaches.
@@ -201,7 +208,7 @@ fn a_filter_that_keeps_away_all_that_is_near_costs_no_recall() {
     assert!(walk(&LARGE.segment, query, 10, &far, 40).is_empty());
     let graph = LARGE.segment.graph().unwrap();
     let query = Query::new(query, (LARGE_DIM, LARGE_DIM)).unwrap();
-    assert!(LARGE.segment.walk(&graph, &asked(&query, 10, &far), 40, 10).is_none());
+    assert!(LARGE.segment.walk(&graph, &asked(&LARGE.segment, &query, 10, &far), 40, 10).is_none());
 }
 
 #[test]
