@@ -231,7 +231,7 @@ impl Scratch {
 }
 
 /// Drops all but the `n` nearest; what is left is in no particular order.
-pub(super) fn keep_best(nodes: &mut Vec<Near>, n: usize) {
+fn keep_best(nodes: &mut Vec<Near>, n: usize) {
     if nodes.len() > n && n > 0 {
         nodes.select_nth_unstable_by(n - 1, |a, b| b.cmp(a));
     }
