@@ -28,7 +28,7 @@ A static encoder looks up a row for each token and adds the rows up. It learns t
 teacher on titles and sentences of the corpus, so it is good at texts like these and at no others.
 docs/fast-profile.md says what is gained and lost.";
 
-/// Distill a static encoder, which encodes passages hundreds of times faster
+/// Distill a static encoder, which encodes passages over a hundred times faster
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct DistillArgs {

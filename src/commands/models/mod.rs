@@ -37,7 +37,7 @@ enum Action {
     List(Output),
     /// Fetch models and ONNX Runtime, and convert the models to graphs
     Pull(PullArgs),
-    /// Distill a static encoder, which encodes passages hundreds of times faster
+    /// Distill a static encoder, which encodes passages over a hundred times faster
     Distill(distill::DistillArgs),
     /// Hash everything in the cache against what was recorded
     Verify(VerifyArgs),
