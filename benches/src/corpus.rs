@@ -12,8 +12,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use engine::{
-    Chunk, Document, DocumentId, Embeddings, EncoderIdentity, Index, Manifest, Signature, Span,
-    WriterOptions,
+    Chunk, Document, DocumentId, Embeddings, EncoderIdentity, Index, IndexWriter, Manifest,
+    Signature, Span, WriterOptions,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -106,18 +106,8 @@ pub fn index_passages(
     let mut writer = index.writer(WriterOptions::default())?;
     let mut rows = rows;
     for (number, passage) in passages.enumerate() {
-        let Passage { title, text } = passage?;
         let row = rows.next().ok_or_else(|| format!("passage {number} has no vector"))??;
-        let chunk = Chunk::plain(Span::new(0, text.len()));
-        let document = Document {
-            id: DocumentId::new(number.to_string())?,
-            title,
-            text,
-            blocks: Vec::new(),
-            fields: BTreeMap::new(),
-        };
-        let signature = Signature([0; 32]);
-        writer.upsert(&document, signature, &[chunk], &Embeddings::new(row, dim)?)?;
+        upsert_passage(&mut writer, number, passage?, &Embeddings::new(row, dim)?)?;
     }
     writer.commit()?;
     let write_seconds = started.elapsed().as_secs_f64();
@@ -126,6 +116,24 @@ pub fn index_passages(
     drop(writer);
     index.refresh()?;
     Ok((index, IndexTimes { write_seconds, merge_seconds }))
+}
+
+/// Puts passage `number` into the index, in place of the one of that number.
+///
+/// # Errors
+/// Those of the index.
+pub fn upsert_passage(
+    writer: &mut IndexWriter,
+    number: usize,
+    passage: Passage,
+    vector: &Embeddings,
+) -> Result<(), Failure> {
+    let Passage { title, text } = passage;
+    let chunk = Chunk::plain(Span::new(0, text.len()));
+    let (id, blocks) = (DocumentId::new(number.to_string())?, Vec::new());
+    let document = Document { id, title, text, blocks, fields: BTreeMap::new() };
+    writer.upsert(&document, Signature([0; 32]), &[chunk], vector)?;
+    Ok(())
 }
 
 #[cfg(test)]

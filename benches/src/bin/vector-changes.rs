@@ -11,13 +11,12 @@
 use std::path::Path;
 use std::time::Instant;
 
-use benches::corpus::{Passage, identity_of, index_passages};
+use benches::corpus::{Passage, identity_of, index_passages, upsert_passage};
 use benches::rows::read_rows;
 use benches::{Failure, median};
 use engine::{
-    Chunk, ChunkOrd, Document, DocumentId, Embeddings, GraphParams, Index, Manifest, OrdSet,
-    SearchRequest, Signature, Span, Strategy, VectorFile, VectorLayout, VectorSearch,
-    WriterOptions,
+    ChunkOrd, DocumentId, Embeddings, GraphParams, Index, Manifest, OrdSet, SearchRequest,
+    Strategy, VectorFile, VectorLayout, VectorSearch, WriterOptions,
 };
 
 const DEPTH: usize = 10;
@@ -165,27 +164,22 @@ fn updates(
     let is_replaced = |row: usize| row.is_multiple_of(REPLACED);
     let old = |row: usize| if is_replaced(row) { (row + n / 2) % n } else { row };
     let row = |row: usize| values[row * dim..][..dim].to_vec();
-    let passages =
-        || (0..n).map(|row| Ok(Passage { title: String::new(), text: format!("{row}") }));
+    let passage = |at: usize| Passage { title: String::new(), text: format!("{at}") };
     let build = |name: &str, of: &dyn Fn(usize) -> usize| -> Result<Index, Failure> {
         let rows = (0..n).map(|at| Ok(row(of(at))));
-        Ok(index_passages(&dir.join(name), manifest.clone(), passages(), rows)?.0)
+        Ok(index_passages(
+            &dir.join(name),
+            manifest.clone(),
+            (0..n).map(|at| Ok(passage(at))),
+            rows,
+        )?
+        .0)
     };
     let fresh = build("fresh", &|row| row)?;
     let update = |index: &Index| -> Result<(), Failure> {
         let mut writer = index.writer(WriterOptions::default())?;
         for at in (0..n).filter(|&at| is_replaced(at)) {
-            let text = format!("{at}");
-            let document = Document {
-                id: DocumentId::new(text.as_str())?,
-                title: String::new(),
-                blocks: Vec::new(),
-                fields: std::collections::BTreeMap::new(),
-                text,
-            };
-            let chunk = Chunk::plain(Span::new(0, document.text.len()));
-            let vectors = Embeddings::new(row(at), dim)?;
-            writer.upsert(&document, Signature([1; 32]), &[chunk], &vectors)?;
+            upsert_passage(&mut writer, at, passage(at), &Embeddings::new(row(at), dim)?)?;
         }
         writer.commit()?;
         index.refresh()?;

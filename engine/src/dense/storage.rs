@@ -166,9 +166,7 @@ pub(super) fn kept_components(
     Ok(kept)
 }
 
-/// The bytes and scales of rows in a form, as they lie in a file.
-///
-/// `S` is how the two sequences are held: borrowed from a map, or owned.
+/// Rows in a form, read in place.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Rows<'a> {
     /// `[n, dim]`.

@@ -113,6 +113,16 @@ pub struct EncoderSpec {
     pub fingerprint: String,
 }
 
+impl EncoderSpec {
+    /// What is put before texts of a role.
+    fn prefix(&self, role: TextRole) -> &str {
+        match role {
+            TextRole::Query => &self.query_prefix,
+            TextRole::Passage => &self.passage_prefix,
+        }
+    }
+}
+
 /// Vectors of a batch: `[n, dim]`, `f32`, row-major, every row of L2 norm 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embeddings {

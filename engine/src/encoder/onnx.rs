@@ -58,13 +58,9 @@ impl OnnxEncoder {
     }
 
     fn encode_one(&self, index: usize, text: &str, role: TextRole) -> Result<Row, EncodeError> {
-        let prefix = match role {
-            TextRole::Query => &self.spec.query_prefix,
-            TextRole::Passage => &self.spec.passage_prefix,
-        };
         let tokens = self
             .tokenizer
-            .encode(prefix, text)
+            .encode(self.spec.prefix(role), text)
             .map_err(|source| EncodeError::Tokenize { index, source })?;
         let mut session = self.pool.take()?;
         let vector = session.run(&tokens.ids, &self.spec, index, |values| {
@@ -104,7 +100,7 @@ impl Encoder for OnnxEncoder {
         }
         let tokens = self
             .tokenizer
-            .encode_placed(&self.spec.passage_prefix, text)
+            .encode_placed(self.spec.prefix(TextRole::Passage), text)
             .map_err(|source| EncodeError::Tokenize { index: 0, source })?;
         let mut session = self.pool.take()?;
         session.run(&tokens.ids, &self.spec, 0, |values| {

@@ -83,13 +83,9 @@ impl NativeEncoder {
     }
 
     fn encode_one(&self, index: usize, text: &str, role: TextRole) -> Result<Row, EncodeError> {
-        let prefix = match role {
-            TextRole::Query => &self.spec.query_prefix,
-            TextRole::Passage => &self.spec.passage_prefix,
-        };
         let tokens = self
             .tokenizer
-            .encode(prefix, text)
+            .encode(self.spec.prefix(role), text)
             .map_err(|source| EncodeError::Tokenize { index, source })?;
         let vector = self.run(&tokens.ids, index, |states| {
             self.spec.pooling.pool(states, self.spec.dim).ok_or(EncodeError::NonFinite { index })
@@ -153,7 +149,7 @@ impl Encoder for NativeEncoder {
         }
         let tokens = self
             .tokenizer
-            .encode_placed(&self.spec.passage_prefix, text)
+            .encode_placed(self.spec.prefix(TextRole::Passage), text)
             .map_err(|source| EncodeError::Tokenize { index: 0, source })?;
         self.run(&tokens.ids, 0, |states| pool_spans(&tokens, states, self.spec.dim, spans))
     }
