@@ -72,10 +72,7 @@ fn main() -> Result<(), Failure> {
 fn passages() -> Result<Vec<Passage>, Failure> {
     match std::env::var_os("TROVATO_BENCH_CORPUS") {
         Some(path) => lines(Path::new(&path))?.take(PASSAGES).collect(),
-        None => Ok(zipf_texts(PASSAGES, 1)
-            .into_iter()
-            .map(|text| Passage { title: String::new(), text })
-            .collect()),
+        None => Ok(zipf_texts(PASSAGES, 1).into_iter().map(Passage::of_text).collect()),
     }
 }
 
@@ -85,9 +82,7 @@ fn index_words(path: &Path, passages: &[Passage]) -> Result<Index, Failure> {
     let identity = EncoderIdentity { name: given(), fingerprint: given(), dim: 1 };
     let mut manifest = Manifest::new(identity, "whole");
     manifest.graph.min_rows = usize::MAX;
-    let copies = passages
-        .iter()
-        .map(|passage| Ok(Passage { title: passage.title.clone(), text: passage.text.clone() }));
+    let copies = passages.iter().map(|passage| Ok(passage.clone()));
     let rows = std::iter::repeat_with(|| Ok(vec![1.0]));
     index_passages(path, manifest, copies, rows).map(|(index, _)| index)
 }

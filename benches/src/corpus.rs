@@ -12,8 +12,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use engine::{
-    Chunk, Document, DocumentId, Embeddings, EncoderIdentity, Index, IndexWriter, Manifest,
-    Signature, Span, WriterOptions,
+    Chunk, Document, DocumentId, Embeddings, EncoderIdentity, FieldValue, Index, IndexWriter,
+    Manifest, Signature, Span, WriterOptions,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -21,13 +21,23 @@ use serde::{Deserialize, Serialize};
 use crate::Failure;
 
 /// A line of a corpus.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Passage {
     /// May be empty.
     #[serde(default)]
     pub title: String,
     /// Not empty.
     pub text: String,
+    /// What filters may go by.
+    #[serde(skip)]
+    pub fields: BTreeMap<String, FieldValue>,
+}
+
+impl Passage {
+    /// A passage with neither title nor fields.
+    pub fn of_text(text: impl Into<String>) -> Self {
+        Self { title: String::new(), text: text.into(), fields: BTreeMap::new() }
+    }
 }
 
 /// A line of a query file.
@@ -128,10 +138,10 @@ pub fn upsert_passage(
     passage: Passage,
     vector: &Embeddings,
 ) -> Result<(), Failure> {
-    let Passage { title, text } = passage;
+    let Passage { title, text, fields } = passage;
     let chunk = Chunk::plain(Span::new(0, text.len()));
     let (id, blocks) = (DocumentId::new(number.to_string())?, Vec::new());
-    let document = Document { id, title, text, blocks, fields: BTreeMap::new() };
+    let document = Document { id, title, text, blocks, fields };
     writer.upsert(&document, Signature([0; 32]), &[chunk], vector)?;
     Ok(())
 }
@@ -146,8 +156,7 @@ mod tests {
     fn a_passage_is_found_by_word_and_by_vector() {
         let dir = tempfile::tempdir().unwrap();
         let texts = ["an owl", "a fox", "a hare"];
-        let passages =
-            texts.iter().map(|text| Ok(Passage { title: String::new(), text: (*text).to_owned() }));
+        let passages = texts.iter().map(|&text| Ok(Passage::of_text(text)));
         let rows = [[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]].iter().map(|row| Ok(row.to_vec()));
         let path = dir.path().join("index");
         let about = dir.path().join("rows.json");
@@ -166,7 +175,7 @@ mod tests {
         let dense =
             SearchRequest { strategy: Strategy::Dense, vector: near, ..SearchRequest::new("fox") };
         assert_eq!(first(dense), "2");
-        let short = [Ok(Passage { title: String::new(), text: "a".to_owned() })].into_iter();
+        let short = [Ok(Passage::of_text("a"))].into_iter();
         let other = dir.path().join("other");
         let error = index_passages(&other, manifest(), short, std::iter::empty());
         assert!(error.unwrap_err().to_string().contains("no vector"));

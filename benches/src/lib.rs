@@ -6,6 +6,7 @@
 //! side within one run.
 
 pub mod corpus;
+pub mod filters;
 pub mod http;
 pub mod party;
 pub mod rows;
@@ -89,4 +90,10 @@ pub fn pages(step: usize) -> Result<Vec<CorpusFile>, Failure> {
 pub fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The value that `percent` of the values lie below.
+pub fn percentile(values: &mut [f64], percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() * percent / 100).copied().unwrap_or(f64::NAN)
 }

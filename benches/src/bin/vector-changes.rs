@@ -12,8 +12,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use benches::corpus::{Passage, identity_of, index_passages, upsert_passage};
+use benches::filters::{Places, known_filters};
 use benches::rows::read_rows;
-use benches::{Failure, median};
+use benches::{Failure, median, percentile};
 use engine::{
     ChunkOrd, DocumentId, Embeddings, GraphParams, Index, Manifest, OrdSet, SearchRequest,
     Strategy, VectorFile, VectorLayout, VectorSearch, WriterOptions,
@@ -72,44 +73,22 @@ fn shared(exact: &[ChunkOrd], found: &[ChunkOrd]) -> f64 {
     hits as f64 / exact.len().max(1) as f64
 }
 
-/// A filter and its name.
-type Named = (String, OrdSet);
-
-/// Filters that have nothing to do with the vectors, and half spaces and caps
-/// round a row, which have.
-fn named_filters((values, dim): (&[f32], usize)) -> Vec<Named> {
-    let n = values.len() / dim;
-    let centre = &values[n / 2 * dim..][..dim];
-    let cosine = |row: usize| -> f32 {
-        values[row * dim..][..dim].iter().zip(centre).map(|(x, y)| x * y).sum()
-    };
-    let mut by_nearness: Vec<usize> = (0..n).collect();
-    by_nearness.sort_by(|&a, &b| cosine(b).total_cmp(&cosine(a)));
-    let capacity = n as u32;
-    let set = |rows: &mut dyn Iterator<Item = usize>| {
-        OrdSet::from_ords(capacity, rows.map(|row| ChunkOrd(row as u32)))
-    };
-    // A multiplicative hash: neighbours in the file are not neighbours here.
-    let drawn = |row: usize| (row as u32).wrapping_mul(2_654_435_761) >> 12;
-    let mut filters = vec![("none".to_owned(), set(&mut (0..n)))];
-    for (name, one_in) in [("50 %", 2), ("10 %", 10), ("1 %", 100), ("0.1 %", 1000)] {
-        let random = &mut (0..n).filter(|&row| drawn(row) % one_in == 0);
-        filters.push((format!("{name}, at random"), set(random)));
-        let near = &mut by_nearness[..n / one_in as usize].iter().copied();
-        filters.push((format!("{name}, nearest to a row"), set(near)));
-        let far = &mut by_nearness[n - n / one_in as usize..].iter().copied();
-        filters.push((format!("{name}, farthest from it"), set(far)));
-    }
-    filters
-}
-
 fn filters(
     file: &VectorFile,
     rows: (&[f32], usize),
     queries: &[&[f32]],
     ef: usize,
 ) -> Result<(), Failure> {
-    let filters = named_filters(rows);
+    let (values, dim) = rows;
+    let n = values.len() / dim;
+    let places = Places::of(values, dim);
+    let set = |rows: &mut dyn Iterator<Item = usize>| {
+        OrdSet::from_ords(n as u32, rows.map(|row| ChunkOrd(row as u32)))
+    };
+    let mut filters = vec![("none".to_owned(), set(&mut (0..n)))];
+    filters.extend(
+        known_filters().into_iter().map(|one| (one.name.clone(), set(&mut places.kept(&one)))),
+    );
     let mut recall = vec![0.0; filters.len()];
     let mut p95 = vec![Vec::new(); filters.len()];
     for round in 0..ROUNDS {
@@ -126,7 +105,7 @@ fn filters(
                     recall[at] += shared(&exact.ords(), &found.ords()) / queries.len() as f64;
                 }
             }
-            p95[at].push(percentile(micros));
+            p95[at].push(percentile(&mut micros, 95));
         }
     }
     println!("\n| filter | rows allowed | recall@{DEPTH} | p95, µs | of the unfiltered p95 |");
@@ -140,12 +119,6 @@ fn filters(
     }
     println!("\nwidth {ef}; medians of {ROUNDS} rounds");
     Ok(())
-}
-
-/// The 95th percentile.
-fn percentile(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() * 95 / 100).copied().unwrap_or(f64::NAN)
 }
 
 /// Three indexes of the same documents: one in which a fifth was replaced since,
@@ -164,7 +137,7 @@ fn updates(
     let is_replaced = |row: usize| row.is_multiple_of(REPLACED);
     let old = |row: usize| if is_replaced(row) { (row + n / 2) % n } else { row };
     let row = |row: usize| values[row * dim..][..dim].to_vec();
-    let passage = |at: usize| Passage { title: String::new(), text: format!("{at}") };
+    let passage = |at: usize| Passage::of_text(at.to_string());
     let build = |name: &str, of: &dyn Fn(usize) -> usize| -> Result<Index, Failure> {
         let rows = (0..n).map(|at| Ok(row(of(at))));
         Ok(index_passages(
@@ -219,9 +192,8 @@ fn updates(
                     recall[at] += hits as f64 / (exact.len() * queries.len()) as f64;
                 }
             }
-            micros.sort_by(f64::total_cmp);
-            p50[at].push(micros[micros.len() / 2]);
-            p95[at].push(percentile(micros));
+            p50[at].push(percentile(&mut micros, 50));
+            p95[at].push(percentile(&mut micros, 95));
         }
     }
     println!(

@@ -131,6 +131,12 @@ impl<'a> HnswIndex<'a> {
         Links { width: 2 * self.m, slots: self.links }
     }
 
+    /// The rows of the second layer, ascending: a sample of all. Without one,
+    /// none.
+    pub(super) fn second_layer(&self) -> &'a [u32] {
+        &self.layer_rows[..self.layer_sizes.first().map_or(0, |&size| size as usize)]
+    }
+
     /// Whether any two rows have the same vector.
     pub(super) fn has_twins(&self) -> bool {
         self.twins.iter().any(|&twin| twin != NONE)

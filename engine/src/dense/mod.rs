@@ -350,12 +350,20 @@ impl VectorIndex {
         Some((before + 1, score))
     }
 
-    /// Stored rows, deleted chunks included, and how many of them lie in segments without a graph.
+    /// Stored rows, deleted chunks included, and how many of them lie in
+    /// segments that lack the graph their form could have.
     pub(crate) fn row_counts(&self) -> (usize, usize) {
         self.segments.iter().fold((0, 0), |(rows, flat), segment| {
             let n = segment.len();
-            (rows + n, flat + if segment.has_graph() { 0 } else { n })
+            (rows + n, flat + if segment.has_graph() || !segment.can_have_graph() { 0 } else { n })
         })
+    }
+
+    /// Whether writing the `n_alive` live rows as one segment would give the
+    /// segment that is there.
+    pub(crate) fn is_merged(&self, n_alive: usize, params: &GraphParams) -> bool {
+        let (rows, without_graph) = self.row_counts();
+        self.segments.len() <= 1 && rows == n_alive && without_graph < params.min_rows.max(1)
     }
 
     /// The stored rows of `alive`, by ascending chunk, moved into `rows` as they

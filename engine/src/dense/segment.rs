@@ -57,7 +57,7 @@ pub(crate) fn write_segment(
     let (dim, n, storage) = (rows.dim(), rows.ords().len(), rows.storage());
     let mut head = vec![dim as u32, n as u32, storage.tag(), 0, 0];
     let section = |id, bytes| Section { id, bytes };
-    let with_graph = storage != VectorStorage::Binary && n >= params.min_rows.max(1);
+    let with_graph = storage.can_have_graph() && n >= params.min_rows.max(1);
     if with_graph && n >= MAX_ROWS {
         return Err(DenseError::TooManyRows { rows: n, max: MAX_ROWS - 1 });
     }
@@ -204,7 +204,7 @@ impl VectorSegment {
         let Some(head) = &self.graph_head else { return Ok(()) };
         if !GraphParams::M_RANGE.contains(&head.m)
             || head.layer_sizes.len() > MAX_LAYERS
-            || self.storage == VectorStorage::Binary
+            || !self.storage.can_have_graph()
         {
             return Err(self.file.damaged("its graph has an impossible shape"));
         }
@@ -247,6 +247,11 @@ impl VectorSegment {
     /// Whether it carries a graph.
     pub(crate) fn has_graph(&self) -> bool {
         self.graph_head.is_some()
+    }
+
+    /// Whether rows of its form could carry one.
+    pub(super) fn can_have_graph(&self) -> bool {
+        self.storage.can_have_graph()
     }
 
     /// Bytes of the file, and of what a search reads all over: where there is a
@@ -300,6 +305,7 @@ impl VectorSegment {
             Way::Walk { ef, least_allowed } => self
                 .walk(&graph, search, ef, least_allowed)
                 .unwrap_or_else(|| self.scan_codes(search)),
+            Way::WalkAllowed { ef } => self.walk_allowed(&graph, search, ef),
         }
     }
 
@@ -312,22 +318,18 @@ impl VectorSegment {
         ef: usize,
         least_allowed: usize,
     ) -> Option<Vec<ScoredChunk>> {
-        let has_twins = self.graph_head.as_ref().is_some_and(|head| head.twins == Twins::Some);
-        let all_allowed = search.n_allowed == self.len();
         let n_best = search.depth.saturating_add(RESCORED_EXTRA);
         let rows: Vec<u32> = self.scratch.with(|scratch| {
             let found = graph.nearest(&search.query.codes, ef, scratch).iter();
             let found = found.map(|near| near.row());
-            if all_allowed && !has_twins {
+            if search.n_allowed == self.len() && !self.has_twins() {
                 return Some(found.take(n_best).collect());
             }
-            let ords = self.ords();
-            let is_allowed = |row: &u32| search.allowed.contains(ChunkOrd(ords[*row as usize]));
             let mut rows = Vec::with_capacity(n_best);
             let mut n_allowed = 0;
             for node in found {
                 let before = rows.len();
-                rows.extend(graph.twins_of(node).filter(is_allowed));
+                rows.extend(self.allowed_twins(graph, search, node));
                 n_allowed += usize::from(rows.len() > before);
                 if n_allowed >= n_best.max(least_allowed) {
                     break;
@@ -336,6 +338,49 @@ impl VectorSegment {
             (n_allowed >= least_allowed).then_some(rows)
         })?;
         Some(self.scored(search, &rows))
+    }
+
+    /// Walks to the `ef` nearest allowed nodes.
+    pub(super) fn walk_allowed(
+        &self,
+        graph: &HnswIndex<'_>,
+        search: &SegmentQuery<'_>,
+        ef: usize,
+    ) -> Vec<ScoredChunk> {
+        let n_best = search.depth.saturating_add(RESCORED_EXTRA);
+        let share = search.n_allowed as f64 / self.len() as f64;
+        let (ords, has_twins) = (self.ords(), self.has_twins());
+        let is_allowed = |node: u32| {
+            search.allowed.contains(ChunkOrd(ords[node as usize]))
+                || has_twins && self.allowed_twins(graph, search, node).next().is_some()
+        };
+        let query = &search.query.codes;
+        let rows: Vec<u32> = self.scratch.with(|scratch| {
+            let found = graph.nearest_allowed(query, ef, share, is_allowed, scratch).iter();
+            found
+                .take(n_best)
+                .flat_map(|near| self.allowed_twins(graph, search, near.row()))
+                .collect()
+        });
+        if rows.len() < search.depth.min(search.n_allowed) {
+            return self.scan_codes(search);
+        }
+        self.scored(search, &rows)
+    }
+
+    /// The allowed rows that `node` stands for.
+    fn allowed_twins<'s>(
+        &self,
+        graph: &HnswIndex<'s>,
+        search: &SegmentQuery<'s>,
+        node: u32,
+    ) -> impl Iterator<Item = u32> + use<'s, '_> {
+        let (ords, allowed) = (self.ords(), search.allowed);
+        graph.twins_of(node).filter(move |&row| allowed.contains(ChunkOrd(ords[row as usize])))
+    }
+
+    fn has_twins(&self) -> bool {
+        self.graph_head.as_ref().is_some_and(|head| head.twins == Twins::Some)
     }
 
     /// The best of `rows`.

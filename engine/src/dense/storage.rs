@@ -62,6 +62,12 @@ impl VectorStorage {
         }
     }
 
+    /// Whether a graph over such rows can be built: signs alone give no codes to
+    /// walk on.
+    pub(super) fn can_have_graph(self) -> bool {
+        self != Self::Binary
+    }
+
     /// The form that [`VectorStorage::tag`] stands for.
     pub(super) fn of_tag(tag: u32) -> Option<Self> {
         Self::ALL.into_iter().find(|form| form.tag() == tag)

@@ -5,13 +5,15 @@
 //! neighbours of a node are compared with the query in one call, so that their
 //! cache misses overlap.
 //!
-//! A filter plays no part in it: a wider walk meets enough of what is allowed
-//! where the filter has nothing to do with the query, and where it has, the
-//! caller scans. Walking over allowed nodes only was slower than both
-//! (docs/negative-results.md).
+//! Under a filter a walk keeps to what is allowed. It starts from allowed nodes
+//! spread over the segment, since all that is near the query may be forbidden,
+//! and steps over a forbidden neighbour to that one's own neighbours, since
+//! allowed nodes alone need not be connected. A free walk that is wide enough to
+//! meet allowed nodes by chance is cheaper where nearly all are allowed, and
+//! meets none where the filter keeps away what is near.
 //!
-//! Source: Malkov and Yashunin, TPAMI 2020, algorithm 2; the pool is that of Fu
-//! et al., NSG, VLDB 2019.
+//! Sources: Malkov and Yashunin, TPAMI 2020, algorithm 2; the pool is that of Fu
+//! et al., NSG, VLDB 2019; stepping over is ACORN-1's, Patel et al., SIGMOD 2024.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -63,6 +65,30 @@ impl HnswIndex<'_> {
         let start = self.descend(query, scratch);
         scratch.walk(self.codes, query, self.bottom(), start, ef)
     }
+
+    /// The allowed nodes nearest to `query`, best first, at most `ef`; none where
+    /// no allowed node was found to start from.
+    ///
+    /// # Arguments
+    /// * `share` - the part of all rows that is allowed, in `(0, 1]`.
+    pub(super) fn nearest_allowed<'s>(
+        &self,
+        query: &[i8],
+        ef: usize,
+        share: f64,
+        is_allowed: impl Fn(u32) -> bool,
+        scratch: &'s mut Scratch,
+    ) -> &'s [Near] {
+        /// Starts that are looked for in the second layer.
+        const STARTS: usize = 128;
+        let second_layer = self.second_layer();
+        let stride = (second_layer.len() as f64 * share / STARTS as f64) as usize;
+        let spread = second_layer.iter().copied().step_by(stride.max(1));
+        let nearest = self.descend(query, scratch);
+        let starts = spread.chain(self.bottom().of(nearest)).chain([nearest]);
+        let starts: Vec<u32> = starts.filter(|&node| is_allowed(node)).collect();
+        scratch.walk_allowed(self.codes, query, self.bottom(), &starts, ef, is_allowed)
+    }
 }
 
 /// Memory of one walk, used again by the next: what was visited carries the
@@ -77,6 +103,8 @@ pub(super) struct Scratch {
     next: usize,
     /// Met for the first time and not compared yet.
     fresh: Vec<u32>,
+    /// Forbidden nodes met for the first time.
+    bridges: Vec<u32>,
     products: Vec<i32>,
     similarities: Vec<f32>,
 }
@@ -97,14 +125,27 @@ impl Scratch {
         self.admit_fresh(codes, query, ef);
         while let Some(node) = self.next_open() {
             self.meet_all(links.slots_of(node));
-            for &next in &self.fresh {
-                prefetch(codes.row(next));
-            }
-            // Likely the next to be expanded: its links come while codes are compared.
-            if let Some(likely) = self.pool.get(self.next) {
-                prefetch(links.slots_of(likely.row()));
-            }
-            self.admit_fresh(codes, query, ef);
+            self.admit_prefetched(codes, query, links, ef);
+        }
+        &self.pool
+    }
+
+    /// Walks from `starts`, all of them allowed, over what is allowed.
+    fn walk_allowed(
+        &mut self,
+        codes: Codes<'_>,
+        query: &[i8],
+        links: Links<'_>,
+        starts: &[u32],
+        ef: usize,
+        is_allowed: impl Fn(u32) -> bool,
+    ) -> &[Near] {
+        self.start(links.len());
+        self.meet_all(starts);
+        self.admit_prefetched(codes, query, links, ef);
+        while let Some(node) = self.next_open() {
+            self.meet_allowed(links, node, &is_allowed);
+            self.admit_prefetched(codes, query, links, ef);
         }
         &self.pool
     }
@@ -117,11 +158,14 @@ impl Scratch {
         rows: &[u32],
         n: usize,
     ) -> &[Near] {
-        /// Rows compared at once: what their similarities take stays in the cache.
-        const BLOCK: usize = 256;
+        /// Rows compared at once, while as many are on their way from memory.
+        const BLOCK: usize = 16;
         self.pool.clear();
         let mut bar = None;
-        for block in rows.chunks(BLOCK) {
+        for (at, block) in rows.chunks(BLOCK).enumerate() {
+            for &row in rows.iter().skip((at + 1) * BLOCK).take(BLOCK) {
+                prefetch(codes.row(row));
+            }
             codes.similarities(query, block, &mut self.products, &mut self.similarities);
             let met = block.iter().zip(&self.similarities);
             let met = met.map(|(&row, &similarity)| Near::new(similarity, row));
@@ -196,6 +240,40 @@ impl Scratch {
         self.fresh.truncate(n_new);
     }
 
+    /// Meets the allowed neighbours of `node`, and by way of forbidden ones
+    /// theirs, until about twice as many are met as a node has links.
+    ///
+    /// Without that end a filter drawn at random costs half as much again and
+    /// finds no more; with half of it recall falls below .98.
+    fn meet_allowed(&mut self, links: Links<'_>, node: u32, is_allowed: impl Fn(u32) -> bool) {
+        let slots = links.slots_of(node);
+        self.meet_all(slots);
+        self.bridges.clear();
+        let bridges = &mut self.bridges;
+        self.fresh.retain(|&next| {
+            let keep = is_allowed(next);
+            if !keep {
+                prefetch(links.slots_of(next));
+                bridges.push(next);
+            }
+            keep
+        });
+        let mut n_met = used(slots).filter(|&next| is_allowed(next)).count();
+        for &bridge in &self.bridges {
+            if n_met >= 2 * links.width {
+                break;
+            }
+            for next in links.of(bridge).filter(|&next| is_allowed(next)) {
+                n_met += 1;
+                let seen = &mut self.visited[next as usize];
+                if *seen != self.epoch {
+                    *seen = self.epoch;
+                    self.fresh.push(next);
+                }
+            }
+        }
+    }
+
     /// The nearest node not expanded yet, marked as expanded.
     #[inline]
     fn next_open(&mut self) -> Option<u32> {
@@ -207,6 +285,19 @@ impl Scratch {
             }
         }
         None
+    }
+
+    /// As [`Scratch::admit_fresh`], with what it reads fetched ahead.
+    #[inline]
+    fn admit_prefetched(&mut self, codes: Codes<'_>, query: &[i8], links: Links<'_>, ef: usize) {
+        for &next in &self.fresh {
+            prefetch(codes.row(next));
+        }
+        // Likely the next to be expanded: its links come while codes are compared.
+        if let Some(likely) = self.pool.get(self.next) {
+            prefetch(links.slots_of(likely.row()));
+        }
+        self.admit_fresh(codes, query, ef);
     }
 
     /// Compares the fresh nodes with the query and takes those into the pool

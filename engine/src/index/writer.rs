@@ -300,14 +300,18 @@ impl IndexWriter {
         self.lexical.merge()?;
         fail_point!("merge-lexical-done");
         let live = self.last_commit()?;
-        let mut rows = EncodedRows::new(self.manifest.vectors, self.manifest.encoder.dim)?;
-        live.vectors.copy_rows(&live.alive, &mut rows)?;
-        self.next.vectors.clear();
-        self.next.texts.clear();
         let graph = self.manifest.graph;
-        let vectors = self.write_vectors(&rows, &graph)?;
-        self.next.vectors.extend(vectors);
+        // After one large commit the file is what would be written again, and
+        // its graph is nearly all that a merge costs.
+        if !live.vectors.is_merged(live.alive.len(), &graph) {
+            let mut rows = EncodedRows::new(self.manifest.vectors, self.manifest.encoder.dim)?;
+            live.vectors.copy_rows(&live.alive, &mut rows)?;
+            self.next.vectors.clear();
+            let vectors = self.write_vectors(&rows, &graph)?;
+            self.next.vectors.extend(vectors);
+        }
         fail_point!("merge-vectors-written");
+        self.next.texts.clear();
         let texts = self.write_texts(&live.texts.merged()?)?;
         self.next.texts.extend(texts);
         files::sync_dir(&self.dir.join(files::SEGMENTS_DIR))?;

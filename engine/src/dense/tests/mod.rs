@@ -195,10 +195,10 @@ fn filters_and_deletions_cost_no_recall() {
 #[test]
 fn a_filter_that_keeps_away_all_that_is_near_costs_no_recall() {
     let all = set(ascending(LARGE_ROWS));
-    // So many that a walk looks cheaper than a scan, and all of them far.
+    // Most rows are allowed, so that a free walk is tried, and all of them are far.
     let far = |query: &[f32]| {
         let ranked = LARGE.index.search(query, LARGE_ROWS, &all, VectorSearch::Exact).unwrap();
-        set(ranked.ords()[LARGE_ROWS / 10 * 4..].iter().map(|ord| ord.0))
+        set(ranked.ords()[LARGE_ROWS / 10..].iter().map(|ord| ord.0))
     };
     let found = mean_recall(10, VectorSearch::Graph { ef: 20 }, far);
     assert!(found >= 0.99, "recall far from the query is {found}");
@@ -209,6 +209,35 @@ fn a_filter_that_keeps_away_all_that_is_near_costs_no_recall() {
     let graph = LARGE.segment.graph().unwrap();
     let query = Query::new(query, (LARGE_DIM, LARGE_DIM)).unwrap();
     assert!(LARGE.segment.walk(&graph, &asked(&LARGE.segment, &query, 10, &far), 40, 10).is_none());
+}
+
+#[test]
+fn a_walk_over_what_is_allowed_finds_it() {
+    let half_by = |score: &dyn Fn(u32) -> f64| {
+        let mut rows = ascending(LARGE_ROWS);
+        rows.sort_by(|&a, &b| score(a).total_cmp(&score(b)));
+        set(rows.into_iter().take(LARGE_ROWS / 2))
+    };
+    let row = &LARGE.queries[0];
+    let nearness = |ord| LARGE.index.score_of(row, ChunkOrd(ord)).unwrap();
+    let filters = [
+        ("drawn", half_by(&|ord| f64::from(ord.wrapping_mul(2_654_435_761)))),
+        ("near a row", half_by(&|ord| -nearness(ord))),
+        ("far from it", half_by(&nearness)),
+    ];
+    for (name, allowed) in filters {
+        let shares = LARGE.queries.iter().map(|query| {
+            let exact = LARGE.index.search(query, 10, &allowed, VectorSearch::Exact).unwrap();
+            let query = Query::new(query, (LARGE_DIM, LARGE_DIM)).unwrap();
+            let graph = LARGE.segment.graph().unwrap();
+            let asked = asked(&LARGE.segment, &query, 10, &allowed);
+            let found = LARGE.segment.walk_allowed(&graph, &asked, 100);
+            assert!(found.iter().all(|entry| allowed.contains(entry.ord)));
+            recall(&RankedList::from_scored(found), &exact)
+        });
+        let mean = shares.sum::<f64>() / LARGE.queries.len() as f64;
+        assert!(mean >= 0.95, "{name}: {mean}");
+    }
 }
 
 #[test]
