@@ -26,6 +26,11 @@ impl OrdSet {
         set
     }
 
+    /// Memory of its bits.
+    pub(crate) fn bytes(&self) -> usize {
+        self.words.len() * size_of::<u64>()
+    }
+
     /// Adds `ord`; returns whether it was new and within the capacity.
     pub fn insert(&mut self, ord: ChunkOrd) -> bool {
         if ord.0 >= self.capacity {

@@ -8,7 +8,7 @@ use super::VectorSearch;
 const SCANNED_PER_KEPT: f64 = 45.0;
 
 /// The same for a walk that keeps to what is allowed.
-const SCANNED_PER_ALLOWED: f64 = 130.0;
+const SCANNED_PER_ALLOWED: f64 = 90.0;
 
 /// Part of the rows from which a free walk is cheaper than one that keeps to
 /// what is allowed. Deletions rarely forbid more than the rest before a merge.

@@ -12,6 +12,7 @@ use crate::dense::{VectorIndex, VectorSegment};
 use crate::error::SegmentError;
 use crate::lexical::{LexicalIndex, LexicalSnapshot};
 use crate::ord_set::OrdSet;
+use crate::search::FilterCache;
 use crate::store::{TextSegment, TextStore};
 
 /// How often opening is retried when commits overtake it.
@@ -25,6 +26,8 @@ pub(crate) struct Generation {
     pub(crate) texts: TextStore,
     /// Chunks that exist: the one truth, from the lexical index.
     pub(crate) alive: OrdSet,
+    /// What filters of earlier searches allow.
+    pub(crate) filters: FilterCache,
 }
 
 /// Open segment files by name, shared by successive generations.
@@ -114,7 +117,7 @@ impl Generation {
             record.vectors.iter().map(|name| segments.vectors[name].clone()).collect();
         check_agreement(dir, &alive, &texts, &vectors)?;
         let vectors = VectorIndex::new(manifest.dims()?, vectors);
-        Ok(Self { record, lexical, vectors, texts, alive })
+        Ok(Self { record, lexical, vectors, texts, alive, filters: FilterCache::default() })
     }
 
     pub(super) fn record(&self) -> &CommitRecord {

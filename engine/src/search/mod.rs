@@ -11,6 +11,7 @@ mod error;
 mod explain;
 mod fetch;
 pub mod filter;
+mod filter_cache;
 mod filter_syntax;
 mod hit;
 mod legs;
@@ -25,6 +26,7 @@ use std::time::Instant;
 
 pub use error::SearchError;
 pub use explain::{Explanation, Operation};
+pub(crate) use filter_cache::FilterCache;
 pub use hit::{Degradation, Hit, ScoreKind, SearchOutcome, Stage, StageTimings};
 pub use plan::{Schedule, SearchPlan};
 pub use request::{Detail, NearDuplicates, SearchRequest, Strategy};
@@ -169,10 +171,11 @@ impl Searcher {
         plan: &SearchPlan,
         query: &LexicalQuery,
     ) -> Result<Cow<'_, OrdSet>, SearchError> {
-        let Generation { alive, lexical, .. } = self.generation.as_ref();
+        let Generation { alive, lexical, filters, .. } = self.generation.as_ref();
         let mut allowed = Cow::Borrowed(alive);
         if let Some(filter) = &request.filter {
-            allowed.to_mut().intersect(&lexical.matching(filter, alive.capacity())?);
+            let find = || lexical.matching(filter, alive.capacity());
+            allowed.to_mut().intersect(&*filters.get_or_find(filter, find)?);
         }
         if plan.strategy.reads_vectors()
             && let Some(met) = lexical.meeting_conditions(query, alive.capacity())?
