@@ -1,6 +1,6 @@
 """Makes the training groups, the reranking dev set and the held-out collection.
 
-    python prepare.py --data DATA --rust-html HTML --out OUT [--seed 1] [--dense]
+    python prepare.py --data DATA --rust-html HTML --out OUT [--seed 1] [--trovato BINARY]
 
 Writes OUT/train.jsonl (a query, its passage, seven negatives), OUT/dev.jsonl (a
 query with first-stage candidates), OUT/squad-held-out/ (BEIR layout) and
@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 from leaks import gather
-from negatives import mine
+from negatives import Hybrid, mine, write_beir
 from rust_docs import rust
 from sources import (
     Pair,
@@ -176,30 +176,14 @@ def split_dev(source: Source, wanted: int, rng: random.Random) -> tuple[list[Pai
     return [p for p in source.pairs if p.passage not in held], rng.sample(dev, min(wanted, len(dev)))
 
 
-def write_beir(source: Source, folder: Path) -> None:
-    """A source as a BEIR folder; passage ids are their numbers."""
-    (folder / "qrels").mkdir(parents=True, exist_ok=True)
-    with open(folder / "corpus.jsonl", "w", encoding="utf-8") as out:
-        for i, p in enumerate(source.corpus):
-            out.write(json.dumps({"_id": f"p{i}", "title": p.title, "text": p.text}) + "\n")
-    with (
-        open(folder / "queries.jsonl", "w", encoding="utf-8") as queries,
-        open(folder / "qrels" / "test.tsv", "w", encoding="utf-8") as qrels,
-    ):
-        qrels.write("query-id\tcorpus-id\tscore\n")
-        for i, pair in enumerate(source.pairs):
-            queries.write(json.dumps({"_id": f"q{i}", "text": pair.query}) + "\n")
-            qrels.write(f"q{i}\tp{pair.passage}\t1\n")
-
-
 def sources(data: Path, html: Path, rng: random.Random) -> list[Source]:
     return [
         squad(data, rng, "train"),
-        medquad(data, rng, 4700),
-        arxiv(data, rng, 12000, {"question": 1500, "title": 1500, "conclusion": 2600, "sentence": 1100}),
-        docs_sections(data, rng, 6000, 2300),
+        medquad(data, rng, {"question": 4700, "claim": 900}),
+        arxiv(data, rng, 9000, {"question": 1500, "title": 1500, "conclusion": 2600, "sentence": 1100}),
+        docs_sections(data, rng, 5000, 2300),
         rust(html, rng, {"question": 400, "heading": 1300, "code": 300, "sentence": 500}),
-        tldr(data, rng, 6000, 500),
+        tldr(data, rng, 4000, 500),
     ]
 
 
@@ -209,12 +193,13 @@ def main() -> None:
     parser.add_argument("--rust-html", type=Path, required=True, help="the toolchain's share/doc/rust/html")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--dense", action="store_true", help="mine by BM25 and the base encoder's vectors, not BM25 alone")
+    parser.add_argument("--trovato", type=Path, help="the built binary: mines by its hybrid, not by BM25 alone")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     rng = random.Random(args.seed)
     leaks = gather(args.data)
-    groups, dev, summary = [], [], {"mined_by": "bm25+dense" if args.dense else "bm25"}
+    groups, dev, summary = [], [], {"mined_by": "trovato hybrid" if args.trovato else "bm25"}
+    hybrid = Hybrid(args.trovato, args.out / "mining") if args.trovato else None
     for source in sources(args.data, args.rust_html, rng):
         source, dropped = clean(source, leaks)
         if source.name == "squad":
@@ -224,14 +209,14 @@ def main() -> None:
         else:
             train, held = split_dev(source, DEV_PAIRS.get(source.name, 0), rng)
             pool = source, held
-        ranked = mine(source, train, 40, args.dense)
+        ranked = mine(source, train, 40, hybrid)
         made = []
         for pair, order in zip(train, ranked, strict=True):
             for _ in range(COPIES.get((source.name, pair.kind), 1)):
                 made.append(group(source, pair, order, rng))
         kept = [g for g in made if g]
         groups += kept
-        rows = [dev_row(pool[0], p, r, rng) for p, r in zip(pool[1], mine(*pool, 60, args.dense), strict=True)]
+        rows = [dev_row(pool[0], p, r, rng) for p, r in zip(pool[1], mine(*pool, 60, hybrid), strict=True)]
         dev += [r for r in rows if r]
         summary[source.name] = {
             "passages": len(source.corpus),
@@ -246,7 +231,8 @@ def main() -> None:
     for name, rows in (("train", groups), ("dev", dev)):
         with open(args.out / f"{name}.jsonl", "w", encoding="utf-8") as out:
             out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    write_beir(squad(args.data, random.Random(0), "held_out"), args.out / "squad-held-out")
+    held_out = squad(args.data, random.Random(0), "held_out")
+    write_beir(held_out, held_out.pairs, args.out / "squad-held-out")
     (args.out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
 
 

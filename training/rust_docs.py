@@ -7,7 +7,6 @@ their evidence.
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from html.parser import HTMLParser
@@ -22,7 +21,11 @@ BLOCKS = HEADINGS | {"p", "li", "pre", "td", "th", "tr", "dt", "dd", "div", "blo
 VOID = {"br", "img", "hr", "input", "meta", "link", "source", "wbr"}
 SKIPPED = {"script", "style", "nav", "button", "svg"}
 MIN_WORDS, MAX_WORDS = 18, 600
-GENERIC = re.compile(r"^(examples?|syntax|options|summary|description|see also|motivation|introduction|overview|notes?|conclusion|details|usage)\b", re.I)
+GENERIC = re.compile(
+    r"^(examples?|syntax|options|summary|description|see also|motivation|introduction|overview|notes?|conclusion"
+    r"|details|usage)\b",
+    re.IGNORECASE,
+)
 
 
 class _Sections(HTMLParser):
@@ -122,7 +125,9 @@ def rust(html: Path, rng: random.Random, limits: dict[str, int]) -> Source:
     return Source("rust", corpus, pairs)
 
 
-def _mine(page: str, title: str, heading: str, text: str, here: int, kinds: dict[str, list[Pair]], rng: random.Random) -> None:
+def _mine(
+    page: str, title: str, heading: str, text: str, here: int, kinds: dict[str, list[Pair]], rng: random.Random
+) -> None:
     code = re.search(r"error_codes/(E\d{4})", page)
     if code:
         forms = ["what does error {} mean", "{}", "rustc error {} how to fix", "why do I get {}?", "error[{}]"]

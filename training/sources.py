@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from text import best_sentence, content_words, sentences, words
+from text import best_sentence, content_words, plain, sentences
 
 SPLIT_FILE = Path(__file__).with_name("squad-split.json")
 
@@ -105,8 +105,11 @@ MEDQUAD_FORMS = {
 }
 
 
-def medquad(data: Path, rng: random.Random, limit: int) -> Source:
-    """Medical questions, half in MedQuAD's words and half as people type them."""
+def medquad(data: Path, rng: random.Random, limits: dict[str, int]) -> Source:
+    """Medical questions, half in MedQuAD's words and half as people type them, and claims.
+
+    A claim is a sentence that was taken out of an answer.
+    """
     corpus, pairs, seen = [], [], set()
     rows = list(jsonl(data / "train" / "medquad.jsonl.gz"))
     for row in rows:
@@ -123,7 +126,14 @@ def medquad(data: Path, rng: random.Random, limit: int) -> Source:
     # Boilerplate that says nothing of the disease is no answer to learn from.
     pairs = [p for p in pairs if "These resources address" not in corpus[p.passage].text[:40]]
     rng.shuffle(pairs)
-    return Source("medquad", corpus, pairs[:limit])
+    claims = []
+    for here in rng.sample(range(len(corpus)), len(corpus)):
+        parts = sentences(corpus[here].text)
+        fit = [s for s in parts if 8 <= len(s.split()) <= 28 and not s.endswith(("?", ":")) and "http" not in s]
+        if len(parts) >= 4 and fit and len(claims) < limits["claim"]:
+            sentence = rng.choice(fit)
+            claims.append(Pair(claim(sentence), here, without=sentence, kind="claim"))
+    return Source("medquad", corpus, pairs[: limits["question"]] + claims)
 
 
 def arxiv(data: Path, rng: random.Random, docs: int, limits: dict[str, int]) -> Source:
@@ -152,7 +162,7 @@ def arxiv(data: Path, rng: random.Random, docs: int, limits: dict[str, int]) -> 
         fit = [s for s in parts if 7 <= len(s.split()) <= 32 and "http" not in s]
         draw = rng.random()
         if draw < 0.3 or len(parts) < 4 or not fit:
-            by_kind["title"].append(Pair(title, here, kind="title"))
+            by_kind["title"].append(Pair(keywords(title, rng) if rng.random() < 0.3 else title, here, kind="title"))
         elif draw < 0.75 and parts[-1] in fit:
             by_kind["conclusion"].append(Pair(claim(parts[-1]), here, without=parts[-1], kind="claim"))
         else:
@@ -172,6 +182,13 @@ LEAD = re.compile(
 )
 
 
+def keywords(title: str, rng: random.Random) -> str:
+    """Three to five of a title's content words, in their order, as typed into a search box."""
+    bare = [w.strip(".,:;()") for w in title.split() if content_words(w)]
+    keep = sorted(rng.sample(range(len(bare)), min(len(bare), rng.randint(3, 5))))
+    return " ".join(bare[i] for i in keep).lower() or title
+
+
 def claim(sentence: str) -> str:
     """A sentence as an assertion: without "our results show that" and the like."""
     bare = LEAD.sub("", sentence, count=1)
@@ -185,8 +202,12 @@ def as_question(topic: str, rng: random.Random) -> str:
     if first in {"how", "what", "why", "when", "who", "which", "where", "is", "are", "can", "does", "do"}:
         return topic
     if first.endswith("ing") and len(first) > 5:
-        return rng.choice([f"how do I go about {topic.lower()}", topic, f"{topic.lower()} how to", f"guide to {topic.lower()}"])
-    return rng.choice([f"what is {topic}", topic, f"how does {topic} work", f"explain {topic}", f"{topic} meaning and use"])
+        return rng.choice(
+            [f"how do I go about {topic.lower()}", topic, f"{topic.lower()} how to", f"guide to {topic.lower()}"]
+        )
+    return rng.choice(
+        [f"what is {topic}", topic, f"how does {topic} work", f"explain {topic}", f"{topic} meaning and use"]
+    )
 
 
 def docs_sections(data: Path, rng: random.Random, docs: int, limit: int) -> Source:
@@ -204,7 +225,9 @@ def docs_sections(data: Path, rng: random.Random, docs: int, limit: int) -> Sour
     corpus, pairs = [], []
     for row, text in rows[:docs]:
         page, _, heading = row["query"].partition(": ")
-        query = row["query"].replace(":", " ") if rng.random() < 0.4 else as_question(f"{heading} {page}" if heading else page, rng)
+        query = " ".join(row["query"].replace(": ", " ").split())
+        if rng.random() < 0.6:
+            query = as_question(f"{heading} {page}".strip(), rng)
         pairs.append(Pair(query, len(corpus), kind="heading"))
         corpus.append(Passage(text, page, row["query"].lower()))
     return Source("docs", corpus, pairs[:limit])
@@ -227,7 +250,8 @@ def tldr(data: Path, rng: random.Random, docs: int, limit: int) -> Source:
     for row in rows[:docs]:
         query = re.sub(r"\[(\w)\]", r"\1", row["query"])
         pairs.append(Pair(query, len(corpus), kind="task"))
-        corpus.append(Passage(row["positive"].replace("{{", "").replace("}}", ""), row["page"].split("/")[-1], row["query"].lower()))
+        command = row["positive"].replace("{{", "").replace("}}", "")
+        corpus.append(Passage(command, row["page"].split("/")[-1], row["query"].lower()))
     return Source("tldr", corpus, pairs[:limit])
 
 
@@ -242,5 +266,4 @@ def answer_sentence(parts: list[str], answers: list[str], query: str) -> int:
 
 
 def holds_answer(text: str, answers: list[str]) -> bool:
-    lower = f" {' '.join(words(text))} "
-    return any(a and f" {' '.join(words(a))} " in lower for a in answers)
+    return any(len(plain(a)) > 2 and plain(a) in plain(text) for a in answers)

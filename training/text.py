@@ -6,6 +6,7 @@ import hashlib
 import random
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 WORD = re.compile(r"[a-z0-9]+")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9\"'(\[`*-])|\n\s*\n")
@@ -41,13 +42,24 @@ def ngrams(text: str, n: int = NGRAM) -> set[int]:
     }
 
 
-def overlap(a: str, b: str, n: int = 4) -> float:
-    """Share of the shorter text's word `n`-grams that the other text has too."""
-    wa, wb = words(a), words(b)
-    ga = {tuple(wa[i : i + n]) for i in range(len(wa) - n + 1)}
-    gb = {tuple(wb[i : i + n]) for i in range(len(wb) - n + 1)}
+@lru_cache(maxsize=100_000)
+def plain(text: str) -> str:
+    """Words with single blanks between and around them, to look for runs of words in."""
+    return f" {' '.join(words(text))} "
+
+
+@lru_cache(maxsize=100_000)
+def shingles(text: str, n: int = 4) -> frozenset[int]:
+    """Hashes of runs of `n` words; for counting what two texts share, within one run."""
+    w = words(text)
+    return frozenset(hash(tuple(w[i : i + n])) for i in range(len(w) - n + 1))
+
+
+def overlap(a: str, b: str) -> float:
+    """Share of the shorter text's runs of four words that the other text has too."""
+    ga, gb = shingles(a), shingles(b)
     if not ga or not gb:
-        return float(wa == wb)
+        return float(plain(a) == plain(b))
     return len(ga & gb) / min(len(ga), len(gb))
 
 

@@ -157,8 +157,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--precision", choices=["bf16", "fp32"], default="bf16")
     parser.add_argument("--checkpoint-every", type=int, default=100, help="steps")
     parser.add_argument("--eval-every", type=int, default=500, help="steps")
-    parser.add_argument("--dev-queries", type=int, default=120, help="of the dev set, evenly spread; the last evaluation takes all")
-    parser.add_argument("--patience", type=int, default=0, help="stop after so many evaluations without a gain; 0: never")
+    parser.add_argument(
+        "--dev-queries", type=int, default=120, help="of the dev set, evenly spread; the last evaluation takes all"
+    )
+    parser.add_argument(
+        "--patience", type=int, default=0, help="stop after so many evaluations without a gain; 0: never"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--until", type=int, default=0, help="leave after this step, for runs in stages; 0: none")
     return parser.parse_args()
