@@ -39,7 +39,8 @@ class Batch:
     """Pairs as one row of tokens without padding.
 
     `token`, `position`, `kind`: `[n_tokens]`; `slot`: each token's place in the
-    padded `[n_pairs * longest]` grid that attention needs; `row`: its pair.
+    padded `[n_pairs * longest]` grid that attention needs; `row`: its pair;
+    `lengths`: `[n_pairs]`.
     """
 
     token: Tensor
@@ -49,9 +50,11 @@ class Batch:
     row: Tensor
     lengths: Tensor
 
-    @property
-    def longest(self) -> int:
-        return int(self.lengths.max())
+    longest: int
+
+    def to(self, device: torch.device) -> Batch:
+        parts = (self.token, self.position, self.kind, self.slot, self.row, self.lengths)
+        return Batch(*(part.to(device) for part in parts), self.longest)
 
 
 class PairTokenizer:
@@ -88,7 +91,7 @@ def collate(pairs: Sequence[tuple[list[int], int]]) -> Batch:
     position = torch.cat([torch.arange(n) for n in lengths.tolist()])
     row = torch.repeat_interleave(torch.arange(len(pairs)), lengths)
     first = torch.repeat_interleave(torch.tensor([left for _, left in pairs]), lengths)
-    return Batch(token, position, (position >= first).long(), row * longest + position, row, lengths)
+    return Batch(token, position, (position >= first).long(), row * longest + position, row, lengths, longest)
 
 
 class SelfAttention(nn.Module):
@@ -108,7 +111,7 @@ class SelfAttention(nn.Module):
         q, k, v = grid.view(n, longest, 3, HEADS, WIDTH // HEADS).permute(2, 0, 3, 1, 4)
         # Written out: the fused kernel's backward pass is three times slower on a processor.
         # Without autocast: it would take the softmax to f32 and back.
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             logits = torch.matmul(q * (WIDTH // HEADS) ** -0.5, k.transpose(-1, -2))
             mixed = torch.matmul(torch.softmax(logits + mask.to(q.dtype), dim=-1), v)
         return mixed.transpose(1, 2).reshape(n * longest, WIDTH).index_select(0, batch.slot)
@@ -173,8 +176,8 @@ class CrossEncoder(nn.Module):
         with torch.no_grad():
             x = e["word_embeddings"](batch.token) + e["position_embeddings"](batch.position)
             x = e["LayerNorm"](x + e["token_type_embeddings"](batch.kind))
-        inside = torch.arange(batch.longest)[None] < batch.lengths[:, None]
-        mask = torch.zeros(inside.shape).masked_fill(~inside, float("-inf"))[:, None, None]
+        inside = torch.arange(batch.longest, device=x.device)[None] < batch.lengths[:, None]
+        mask = torch.zeros(inside.shape, device=x.device).masked_fill(~inside, float("-inf"))[:, None, None]
         for layer in self.encoder["layer"]:
             x = layer(x, batch, mask)
         return x

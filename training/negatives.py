@@ -31,12 +31,11 @@ class Hybrid:
 
     def retrieve(self, source: Source, pairs: list[Pair], depth: int) -> list[list[int]]:
         """BM25 and vectors, fused as `trovato eval collection` does by default."""
-        key = blake2b(repr((source.corpus, [p.query for p in pairs], depth)).encode()).hexdigest()[:16]
-        folder = self.work / f"{source.name}-{key}"
-        run = folder / "first.run"
+        folder = self.work / f"{source.name}-{digest(source.corpus)}"
+        run = folder / f"{digest([p.query for p in pairs])}-{depth}.run"
         if not run.exists():
             write_beir(source, pairs, folder)
-            part = folder / "first.part"
+            part = run.with_suffix(".part")
             command = [self.binary, "eval", "collection", folder, "--depth", str(depth), "--run-out", part]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             part.rename(run)
@@ -45,6 +44,10 @@ class Hybrid:
             query, _, passage, *_ = line.split()
             found[int(query[1:])].append(int(passage[1:]))
         return found
+
+
+def digest(value: object) -> str:
+    return blake2b(repr(value).encode(), digest_size=8).hexdigest()
 
 
 def mine(source: Source, pairs: list[Pair], depth: int, hybrid: Hybrid | None) -> list[list[int]]:

@@ -24,6 +24,7 @@ def score_pairs(
     model: CrossEncoder, tokenizer: PairTokenizer, lists: Sequence[tuple[str, Sequence[str]]], bf16: bool = True
 ) -> list[list[float]]:
     """One list of scores for each `(query, passages)`; batches hold pairs of like length."""
+    device = model.head.weight.device
     queries = tokenizer.ids([q for q, _ in lists])
     texts = tokenizer.ids([t for _, passages in lists for t in passages])
     owner = [i for i, (_, passages) in enumerate(lists) for _ in passages]
@@ -34,8 +35,8 @@ def score_pairs(
     while start < len(order):
         size = max(1, TOKENS_PER_BATCH // len(pairs[order[min(start + 8, len(order) - 1)]][0]))
         some = order[start : start + size]
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            scores = model(collate([pairs[i] for i in some]))
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            scores = model(collate([pairs[i] for i in some]).to(device))
         for i, score in zip(some, scores.float().tolist(), strict=True):
             flat[i] = score
         start += size

@@ -137,16 +137,20 @@ def medquad(data: Path, rng: random.Random, limits: dict[str, int]) -> Source:
 
 
 def arxiv(data: Path, rng: random.Random, docs: int, limits: dict[str, int]) -> Source:
-    """Abstracts: titles, titles that are questions, and claims.
+    """Abstracts: titles, titles that are questions, definitions and claims.
 
     A claim is a sentence taken out of its abstract: the last one, which mostly
     concludes, or any; the passage is what remains.
     """
     rows = [r for r in jsonl(data / "train" / "arxiv-title-abstract.jsonl.gz") if len(r["positive"].split()) > 60]
     rng.shuffle(rows)
-    asked = [r for r in rows if r["query"].strip().endswith("?")]
-    rest = [r for r in rows if not r["query"].strip().endswith("?")]
-    rows = asked[: limits["question"]] + rest[: docs - min(len(asked), limits["question"])]
+    wanted = {"question": [], "definition": [], "": []}
+    for row in rows:
+        kind = "question" if row["query"].strip().endswith("?") else "definition" if defined(row["positive"]) else ""
+        if len(wanted[kind]) < limits.get(kind, docs):
+            wanted[kind].append(row)
+    rows = wanted["question"] + wanted["definition"]
+    rows += wanted[""][: docs - len(rows)]
     rng.shuffle(rows)
     corpus, by_kind = [], {kind: [] for kind in limits}
     for row in rows:
@@ -158,11 +162,16 @@ def arxiv(data: Path, rng: random.Random, docs: int, limits: dict[str, int]) -> 
             asks = title.split(": ")[-1] if rng.random() < 0.7 else title
             by_kind["question"].append(Pair(asks, here, kind="question"))
             continue
+        if term := defined(text):
+            # What defines the term elsewhere is no negative, and the window keeps the definition.
+            says = [f"{term} {verb}" for verb in ("is", "are", "refers", "denotes")]
+            by_kind["definition"].append(Pair(rng.choice(DEFINITION_FORMS).format(term), here, says, kind="definition"))
+            continue
         parts = sentences(text)
         fit = [s for s in parts if 7 <= len(s.split()) <= 32 and "http" not in s]
         draw = rng.random()
-        if draw < 0.3 or len(parts) < 4 or not fit:
-            by_kind["title"].append(Pair(keywords(title, rng) if rng.random() < 0.3 else title, here, kind="title"))
+        if draw < 0.25 or len(parts) < 4 or not fit:
+            by_kind["title"].append(Pair(keywords(title, rng) if rng.random() < 0.4 else title, here, kind="title"))
         elif draw < 0.75 and parts[-1] in fit:
             by_kind["conclusion"].append(Pair(claim(parts[-1]), here, without=parts[-1], kind="claim"))
         else:
@@ -180,6 +189,28 @@ LEAD = re.compile(
     r"(?:\s+that)?\s+|we\s+(?:also\s+|further\s+)?(?:show|find|demonstrate|conclude|prove|argue|observe)\s+that\s+)?",
     re.IGNORECASE,
 )
+
+
+DEFINITION_FORMS = ["what is {}", "What is {}?", "define {}", "{} definition", "{} meaning", "what does {} mean", "{}"]
+DEFINES = re.compile(
+    r"^(?:An? |The )?((?:[A-Z][\w-]*|[a-z][\w-]+)(?: [\w-]+){0,3}?)(?: \([^)]{1,12}\))? "
+    r"(?:is|are|refers to|denotes) (?:an?|the|one of|any)\b"
+)
+NO_TERM = re.compile(
+    r"^(?:this|that|it|there|we|our|these|those|here|in|however|one|such|what|which|both|most|all|some|many|each|they|"
+    r"an?|the|his|at|for|with|key|main|first|another|existing|current|recent)\b|"
+    r"\b(?:goal|aim|problem|question|challenge|task|paper|work|approach|method|issue|idea|focus|result|reason|example)s?$",
+    re.IGNORECASE,
+)
+
+
+def defined(text: str) -> str:
+    """The term that one of the first two sentences defines ("X is a ..."), or nothing."""
+    for sentence in sentences(" ".join(text.split()))[:2]:
+        found = DEFINES.match(sentence)
+        if found and not NO_TERM.search(found[1]) and len(found[1]) > 3 and content_words(found[1]):
+            return found[1]
+    return ""
 
 
 def keywords(title: str, rng: random.Random) -> str:

@@ -33,7 +33,7 @@ BUCKET = 512
 
 def listwise(scores: Tensor) -> Tensor:
     """Softmax cross-entropy of the positive (column 0) within its group."""
-    return F.cross_entropy(scores, torch.zeros(len(scores), dtype=torch.long))
+    return F.cross_entropy(scores, scores.new_zeros(len(scores), dtype=torch.long))
 
 
 def margin(scores: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ def save_checkpoint(path: Path, model: CrossEncoder, optim: torch.optim.AdamW, s
 
 
 def save_weights(path: Path, model: CrossEncoder, note: dict) -> None:
-    trained = {k: v.contiguous() for k, v in model.state_dict().items() if not k.startswith("embeddings.")}
+    trained = {k: v.cpu().contiguous() for k, v in model.state_dict().items() if not k.startswith("embeddings.")}
     save_file(trained, path, {k: str(v) for k, v in note.items()})
 
 
@@ -177,14 +177,15 @@ def main() -> None:
     order = Order(read_jsonl(args.data / "train.jsonl"), args.groups, args.seed)
     dev = read_jsonl(args.data / "dev.jsonl")
     some = dev[:: max(1, len(dev) // args.dev_queries)]
-    model = CrossEncoder.from_base(args.seed).train()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = CrossEncoder.from_base(args.seed).to(device).train()
     optim = optimiser(model, args.lr, args.head_lr, args.weight_decay)
     peaks = [g["lr"] for g in optim.param_groups]
     schedule = Schedule(args.steps, max(1, int(args.warmup * args.steps)))
     state = {"step": 0, "best": -1.0, "stale": 0, "cpu_s": 0.0}
     checkpoint = args.run / "checkpoint.pt"
     if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
+        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
         model.load_state_dict(saved["model"], strict=False)
         optim.load_state_dict(saved["optim"])
         torch.set_rng_state(saved["rng"])
@@ -197,8 +198,8 @@ def main() -> None:
         step = state["step"]
         for g, peak in zip(optim.param_groups, peaks, strict=True):
             g["lr"] = peak * schedule.factor(step)
-        batch = collate(pairs_of(order.at(step), args.negatives, tokenizer))
-        with torch.autocast("cpu", torch.bfloat16, enabled=args.precision == "bf16"):
+        batch = collate(pairs_of(order.at(step), args.negatives, tokenizer)).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=args.precision == "bf16"):
             scores = model(batch)
         loss = LOSSES[args.loss](scores.float().view(-1, args.negatives + 1))
         loss.backward()
