@@ -21,7 +21,7 @@ from delta import base_weights, decode, encode, metadata, write
 from model import CrossEncoder, PairTokenizer
 from rerank import dev_measures, read_jsonl, score_pairs
 
-FORMS = ["svd:16", "svd:32", "svd:64", "svd:96", "int8"]
+FORMS = ["svd:16", "svd:32", "svd:64", "budget:2.7", "budget:5.3", "budget:7.8", "int8"]
 MAX_LOSS, MIN_CORRELATION = 0.002, 0.995
 
 
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="what prepare.py wrote: dev set and summary")
     parser.add_argument("--to", type=Path, required=True)
-    parser.add_argument("--form", help="write this form: svd:RANK, int8 or f16")
+    parser.add_argument("--form", help="write this form: svd:RANK, budget:MB, int8 or f16")
     parser.add_argument("--max-mb", type=float, default=8.0)
     parser.add_argument("--dev-queries", type=int, default=120)
     parser.add_argument("--report", type=Path, help="the comparison as JSON")

@@ -57,7 +57,7 @@ class Delta(unittest.TestCase):
         self.trained["head.weight"], self.trained["head.bias"] = torch.randn(1, 384), torch.zeros(1)
 
     def test_forms_come_back(self) -> None:
-        for form, error in (("f16", 3e-6), ("int8", 3e-5), ("svd:384", 3e-5)):
+        for form, error in (("f16", 3e-6), ("int8", 3e-5), ("svd:384", 3e-5), ("budget:3", 3e-5)):
             for name, value in decode(encode(self.trained, form)).items():
                 self.assertEqual(value.shape, self.trained[name].shape)
                 self.assertLess(float((value - self.trained[name]).abs().max()), error, f"{form} {name}")
