@@ -129,16 +129,18 @@ def append(path: Path, row: dict) -> None:
         writer.writerow(row)
 
 
-def evaluate(model: CrossEncoder, tokenizer: PairTokenizer, dev: list[dict], path: Path, step: int) -> float:
+def evaluate(
+    model: CrossEncoder, tokenizer: PairTokenizer, dev: list[dict], stride: int, path: Path, step: int
+) -> float:
+    """Writes the measures of `dev` and gives the MRR of every `stride`-th query of it."""
     model.eval()
-    texts = [(row["query"], row["candidates"]) for row in dev]
-    scores = score_pairs(model, tokenizer, texts)
+    scores = score_pairs(model, tokenizer, [(row["query"], row["candidates"]) for row in dev])
+    model.train()
     measures = dev_measures(dev, scores)
     for source, (mrr, ndcg, count) in measures.items():
         append(path, {"step": step, "source": source, "MRR": f"{mrr:.4f}", "nDCG@10": f"{ndcg:.4f}", "queries": count})
-    model.train()
     print(f"step {step} dev MRR", {k: round(v[0], 4) for k, v in measures.items()}, flush=True)
-    return measures["all"][0]
+    return dev_measures(dev[::stride], scores[::stride])["all"][0]
 
 
 def arguments() -> argparse.Namespace:
@@ -176,7 +178,7 @@ def main() -> None:
     tokenizer = PairTokenizer()
     order = Order(read_jsonl(args.data / "train.jsonl"), args.groups, args.seed)
     dev = read_jsonl(args.data / "dev.jsonl")
-    some = dev[:: max(1, len(dev) // args.dev_queries)]
+    stride = max(1, len(dev) // args.dev_queries)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = CrossEncoder.from_base(args.seed).to(device).train()
     optim = optimiser(model, args.lr, args.head_lr, args.weight_decay)
@@ -226,7 +228,9 @@ def main() -> None:
             seen = {"loss": 0.0, "tokens": 0, "steps": 0, "wall": time.time(), "cpu": time.process_time()}
         last = step == args.steps
         if step % args.eval_every == 0 or last:
-            mrr = evaluate(model, tokenizer, some, args.run / "dev.csv", step)
+            # The last one is of all queries; the best is chosen by the same part as before.
+            part, by = (dev, stride) if last else (dev[::stride], 1)
+            mrr = evaluate(model, tokenizer, part, by, args.run / "dev.csv", step)
             state["stale"] = 0 if mrr > state["best"] else state["stale"] + 1
             if mrr > state["best"]:
                 state["best"] = mrr
@@ -240,7 +244,6 @@ def main() -> None:
             break
     if state["step"] == args.steps:
         save_weights(args.run / "final.safetensors", model, {**note, "at_step": state["step"]})
-        evaluate(model, tokenizer, dev, args.run / "dev.csv", state["step"])
 
 
 if __name__ == "__main__":
