@@ -1,0 +1,58 @@
+"""Scoring candidate lists with a model, and the measures of a list with one relevant passage."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from model import CrossEncoder, PairTokenizer, collate
+
+TOKENS_PER_BATCH = 4096
+
+
+def read_jsonl(path: Path) -> list[dict]:
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+@torch.inference_mode()
+def score_pairs(
+    model: CrossEncoder, tokenizer: PairTokenizer, lists: Sequence[tuple[str, Sequence[str]]], bf16: bool = True
+) -> list[list[float]]:
+    """One list of scores for each `(query, passages)`; batches hold pairs of like length."""
+    device = model.head.weight.device
+    queries = tokenizer.ids([q for q, _ in lists])
+    texts = tokenizer.ids([t for _, passages in lists for t in passages])
+    owner = [i for i, (_, passages) in enumerate(lists) for _ in passages]
+    pairs = [tokenizer.pair(queries[i], t) for i, t in zip(owner, texts, strict=True)]
+    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]))
+    flat = [0.0] * len(pairs)
+    start = 0
+    while start < len(order):
+        size = max(1, TOKENS_PER_BATCH // len(pairs[order[min(start + 8, len(order) - 1)]][0]))
+        some = order[start : start + size]
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            scores = model(collate([pairs[i] for i in some]).to(device))
+        for i, score in zip(some, scores.float().tolist(), strict=True):
+            flat[i] = score
+        start += size
+    scores, out = iter(flat), []
+    for _, passages in lists:
+        out.append([next(scores) for _ in passages])
+    return out
+
+
+def dev_measures(dev: Sequence[dict], scores: Sequence[Sequence[float]]) -> dict[str, tuple[float, float, int]]:
+    """MRR, nDCG@10 and number of queries, by source and for `all`; ties keep the first stage's order."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row, s in zip(dev, scores, strict=True):
+        order = sorted(range(len(s)), key=lambda i: (-s[i], i))
+        rank = order.index(row["relevant"]) + 1
+        value = (1 / rank, 1 / math.log2(1 + rank) if rank <= 10 else 0.0)
+        for name in (row["source"], "all"):
+            found.setdefault(name, []).append(value)
+    return {k: (sum(m for m, _ in v) / len(v), sum(n for _, n in v) / len(v), len(v)) for k, v in sorted(found.items())}
