@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::error::SearchError;
 use super::hit::ScoreKind;
-use super::request::{SearchRequest, Strategy};
+use super::request::{RerankOptions, SearchRequest, Strategy};
 use crate::fusion::Fusion;
 
 /// Live chunks from which the two legs run in parallel.
@@ -24,6 +24,18 @@ pub enum Schedule {
     Parallel,
 }
 
+/// How far the reranking stage goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RerankPlan {
+    /// Candidates that may be read.
+    pub depth: usize,
+    /// Of these, how many are expected to fit into the budget: the stage begins no
+    /// more.
+    pub affordable: usize,
+    /// When no further batch starts, from the stage's beginning.
+    pub budget: Option<Duration>,
+}
+
 /// What a search does, in numbers. A pure function of request and index.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchPlan {
@@ -37,6 +49,8 @@ pub struct SearchPlan {
     pub per_document: usize,
     /// How the legs run.
     pub schedule: Schedule,
+    /// How far the reranking stage goes; `None` without one.
+    pub rerank: Option<RerankPlan>,
     /// When no further stage starts.
     pub deadline: Option<Duration>,
 }
@@ -46,11 +60,18 @@ impl SearchPlan {
     ///
     /// # Arguments
     /// * `live_chunks` - size of the index, which decides the schedule.
+    /// * `candidate_ms` - what reranking a candidate is expected to take with all
+    ///   threads at work; `None` without a reranker.
     ///
     /// # Errors
-    /// [`SearchError::EmptyQuery`], [`SearchError::QueryTooLong`], or
-    /// [`SearchError::OutOfRange`] naming the parameter, its value and range.
-    pub fn resolve(request: &SearchRequest, live_chunks: usize) -> Result<Self, SearchError> {
+    /// [`SearchError::EmptyQuery`], [`SearchError::QueryTooLong`],
+    /// [`SearchError::NoReranker`], or [`SearchError::OutOfRange`] naming the
+    /// parameter, its value and range.
+    pub fn resolve(
+        request: &SearchRequest,
+        live_chunks: usize,
+        candidate_ms: Option<f64>,
+    ) -> Result<Self, SearchError> {
         if request.query.trim().is_empty() {
             return Err(SearchError::EmptyQuery);
         }
@@ -72,17 +93,25 @@ impl SearchPlan {
         } else {
             Schedule::Sequential
         };
+        let rerank = match request.rerank {
+            Some(options) => {
+                let candidate_ms = candidate_ms.ok_or(SearchError::NoReranker)?;
+                Some(RerankPlan::resolve(options, candidate_ms)?)
+            }
+            None => None,
+        };
         Ok(Self {
             strategy: request.strategy,
             top,
             depth: depth.max(top),
             per_document,
             schedule,
+            rerank,
             deadline: request.deadline_ms.map(Duration::from_millis),
         })
     }
 
-    /// What the hits' scores will be.
+    /// What the first stage's scores are.
     pub fn score_kind(&self) -> ScoreKind {
         match self.strategy {
             Strategy::Lexical => ScoreKind::Bm25,
@@ -96,6 +125,28 @@ impl SearchPlan {
         match self.strategy {
             Strategy::Hybrid { fusion } => Some(fusion),
             Strategy::Lexical | Strategy::Dense => None,
+        }
+    }
+}
+
+impl RerankPlan {
+    fn resolve(options: RerankOptions, candidate_ms: f64) -> Result<Self, SearchError> {
+        let RerankOptions { depth, budget_ms } = options;
+        let depth = depth.unwrap_or(SearchRequest::DEFAULT_RERANK_DEPTH);
+        let depth = in_range("rerank_depth", depth, SearchRequest::MAX_RERANK_DEPTH)?;
+        let budget = budget_ms.map(Duration::from_millis);
+        Ok(Self { depth, affordable: depth, budget: None }.within(budget, candidate_ms))
+    }
+
+    /// The same with no more time than this; `None` changes nothing.
+    pub(super) fn within(self, limit: Option<Duration>, candidate_ms: f64) -> Self {
+        let Some(limit) = limit else { return self };
+        // A cost of 0 affords everything: the quotient saturates.
+        let affordable = (limit.as_secs_f64() * 1e3 / candidate_ms) as usize;
+        Self {
+            affordable: self.affordable.min(affordable),
+            budget: Some(self.budget.map_or(limit, |budget| budget.min(limit))),
+            ..self
         }
     }
 }
@@ -115,18 +166,39 @@ mod tests {
     #[test]
     fn defaults_end_here_and_limits_are_named() {
         let request = SearchRequest::new("borrow checker");
-        let plan = SearchPlan::resolve(&request, 10).unwrap();
+        let plan = SearchPlan::resolve(&request, 10, None).unwrap();
         assert_eq!((plan.top, plan.depth), (10, SearchRequest::DEFAULT_DEPTH));
         assert_eq!(plan.schedule, Schedule::Sequential);
-        assert_eq!(SearchPlan::resolve(&request, 1_000_000).unwrap().schedule, Schedule::Parallel);
+        assert_eq!(
+            SearchPlan::resolve(&request, 1_000_000, None).unwrap().schedule,
+            Schedule::Parallel
+        );
 
         let wide = SearchRequest { top: 500, ..request.clone() };
-        assert_eq!(SearchPlan::resolve(&wide, 10).unwrap().depth, 500);
+        assert_eq!(SearchPlan::resolve(&wide, 10, None).unwrap().depth, 500);
 
         let bad = SearchRequest { top: 0, ..request.clone() };
-        let error = SearchPlan::resolve(&bad, 10).unwrap_err().to_string();
+        let error = SearchPlan::resolve(&bad, 10, None).unwrap_err().to_string();
         assert!(error.contains("top") && error.contains("1 to 1000"), "{error}");
         let blank = SearchRequest { query: " \t".into(), ..request };
-        assert!(matches!(SearchPlan::resolve(&blank, 10), Err(SearchError::EmptyQuery)));
+        assert!(matches!(SearchPlan::resolve(&blank, 10, None), Err(SearchError::EmptyQuery)));
+    }
+
+    #[test]
+    fn what_reranking_costs_is_estimated_before_it_starts() {
+        let plan = |depth, budget_ms, candidate_ms| {
+            let rerank = Some(RerankOptions { depth, budget_ms });
+            let request = SearchRequest { rerank, ..SearchRequest::new("a") };
+            SearchPlan::resolve(&request, 10, candidate_ms).map(|plan| plan.rerank.unwrap())
+        };
+        let whole = plan(None, None, Some(4.0)).unwrap();
+        assert_eq!((whole.depth, whole.affordable, whole.budget), (50, 50, None));
+        assert_eq!(plan(None, Some(100), Some(4.0)).unwrap().affordable, 25);
+        assert_eq!(plan(Some(10), Some(100), Some(4.0)).unwrap().affordable, 10);
+        assert_eq!(plan(None, Some(3), Some(4.0)).unwrap().affordable, 0);
+        assert_eq!(plan(None, Some(3), Some(0.0)).unwrap().affordable, 50);
+        assert!(matches!(plan(None, None, None), Err(SearchError::NoReranker)));
+        let message = plan(Some(5000), None, Some(4.0)).unwrap_err().to_string();
+        assert!(message.contains("rerank_depth is 5000") && message.contains("1000"), "{message}");
     }
 }
