@@ -123,7 +123,8 @@ impl QueryWords {
         // In the words' order: a set has none, and sums must not depend on it.
         let is_held = (0..self.words.len()).filter(|word| held.contains(word));
         let found: f64 = is_held.map(|word| self.words[word].idf).sum();
-        if total > 0.0 { found / total } else { 0.0 }
+        // The sum of nothing is -0, which a file of features should not show.
+        if found > 0.0 { found / total } else { 0.0 }
     }
 
     /// Share of the query's code-like spellings in `text`; 0 for a query without.

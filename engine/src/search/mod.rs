@@ -75,13 +75,14 @@ impl Searcher {
     /// one for its lexical leg.
     ///
     /// # Returns
-    /// At most `top` hits, best first. Without a deadline the result depends on
-    /// nothing but the request, the generation and the encoder.
+    /// At most `top` hits, best first. Without a deadline and a reranker's budget the
+    /// hits depend on nothing but the request, the generation and the models.
     ///
     /// # Errors
     /// [`SearchError`]: by the request (empty query, limits, filter), by a
     /// missing or failing encoder where only vectors could answer, or by damaged
-    /// files. A failing encoder in a hybrid search degrades it instead.
+    /// files. A failing encoder in a hybrid search, or a failing reranker, degrades it
+    /// instead.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchOutcome, SearchError> {
         let started = Instant::now();
         let mut timings = StageTimings::default();

@@ -239,6 +239,8 @@ fn mixed(pipeline: &RerankPipeline, features: &Features, first: Explanation) -> 
             let mut value = factor(term.feature);
             if term.feature == Feature::FirstStage {
                 value.details.extend(first.take());
+            } else if term.feature == Feature::RerankInQuery {
+                value.details.push(factor(Feature::Rerank));
             }
             let weight = Explanation::leaf(term.weight, "weight of the mixer");
             let factors = std::iter::once(weight).chain(term.times.map(factor)).chain([value]);
