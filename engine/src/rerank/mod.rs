@@ -40,7 +40,7 @@ pub use overlap::OverlapReranker;
 pub use pipeline::RerankPipeline;
 pub use spec::{CrossEncoderFiles, CrossEncoderSpec, ScoreActivation};
 pub(crate) use stage::{ModelScores, Stage, Stop};
-pub(crate) use window::{WordMatch, best_window, words_for_tokens};
+pub(crate) use window::{WordMatch, best_window, bytes_for_tokens};
 
 use crate::Span;
 

@@ -22,7 +22,7 @@ use crate::lexical::{LexicalQuery, QueryWords};
 use crate::ranked_list::{RankedList, ScoredChunk};
 use crate::rerank::{
     Feature, Features, ModelScores, RerankError, RerankPipeline, RerankQuery, Stage, Stop,
-    WordMatch, WordWeight, best_window, is_question, words_for_tokens,
+    WordMatch, WordWeight, best_window, bytes_for_tokens, is_question,
 };
 
 /// Candidates that are scored together. Few, since a budget is looked at between
@@ -147,7 +147,7 @@ impl Searcher {
         let rerank = rerank.within(left, candidate_ms(pipeline));
         let words = self.generation.lexical.query_words(found.query)?;
         let shared = SharedFeatures::new(found, &words);
-        let most = words_for_tokens(pipeline.window_tokens());
+        let most = bytes_for_tokens(pipeline.window_tokens());
         let mut records = Records::default();
         let (mut known, mut passages) = (Vec::new(), Vec::new());
         for entry in found.first.entries().iter().take(rerank.affordable) {

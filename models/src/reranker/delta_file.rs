@@ -2,7 +2,9 @@
 //!
 //! The file's metadata says what to add it to and how to use the result:
 //!
-//! - `base`: a card's name, and `base_sha256`: the hash of its `model.safetensors`;
+//! - `format`: `trovato-rerank-delta/1`;
+//! - `base`: a card's name or its repository on the hub, and `base_sha256`: the hash
+//!   of its `model.safetensors`;
 //! - `name`, of the model; absent: the file's;
 //! - `max_tokens`; absent: the base's;
 //! - `activation`, `sigmoid` or `linear`; absent: linear;
@@ -20,12 +22,16 @@ use safetensors::SafeTensors;
 use super::convert::{PairModel, convert_error, read_config, weights_name};
 use super::{ResolvedReranker, ScoreActivation, ScorePooling};
 use crate::cache::{Folder, Lock, Origin, Staging};
+use crate::card::ModelCard;
 use crate::catalog;
 use crate::error::ModelError;
 use crate::graph::{self, Delta, PairHead};
 use crate::hash;
 use crate::progress::{Progress, Task};
 use crate::store::{Fetchable, Pull, Store, TOKENIZER, WEIGHTS};
+
+/// The form of file that this build reads.
+const FORMAT: &str = "trovato-rerank-delta/1";
 
 /// What the metadata says.
 struct Described {
@@ -49,7 +55,7 @@ pub(super) fn resolve(
 ) -> Result<ResolvedReranker, ModelError> {
     let bytes = fs::read(path).map_err(ModelError::io("read", path))?;
     let described = Described::read(&bytes, path)?;
-    let card = catalog::card(&described.base)?;
+    let card = base_card(&described.base)?;
     let base = store.fetched_folder(&Fetchable::of(card), Pull::IfMissing, progress)?;
     let found = base.file(WEIGHTS).map_or("", |file| file.sha256.as_str());
     if found != described.base_sha256 {
@@ -73,6 +79,12 @@ pub(super) fn resolve(
     let source = Source { bytes: &bytes, path, base: &base, max_tokens };
     let weights = converted(store, &stem, (&content[0], &source), progress)?;
     Ok(model.of_weights(weights, ScorePooling::Mean, &content))
+}
+
+/// The card of a name, or of the repository that those who train know it by.
+fn base_card(name: &str) -> Result<&'static ModelCard, ModelError> {
+    let of_hub = catalog::catalog().iter().find(|card| card.hub.id == name);
+    of_hub.map_or_else(|| catalog::card(name), Ok)
 }
 
 /// A delta and what it is added to.
@@ -125,6 +137,12 @@ impl Described {
             let entry = entries.get(name).cloned();
             entry.ok_or_else(|| error(format!("its metadata has no `{name}`")))
         };
+        let format = needed("format")?;
+        if format != FORMAT {
+            return Err(error(format!(
+                "its format is {format:?}, and this build reads {FORMAT:?}"
+            )));
+        }
         let number = |name: &str| -> Result<Option<f32>, ModelError> {
             let Some(text) = entries.get(name) else { return Ok(None) };
             let number = text.parse::<f32>().ok().filter(|number| number.is_finite());

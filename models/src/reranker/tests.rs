@@ -164,8 +164,11 @@ fn write_delta(path: &Path, parts: &Parts, metadata: &[(&str, &str)]) {
     let views = parts.iter().map(|(name, dtype, shape, data)| {
         (name.as_str(), TensorView::new(*dtype, shape.clone(), data).unwrap())
     });
-    let entries: HashMap<String, String> =
-        metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let entries: HashMap<String, String> = [("format", "trovato-rerank-delta/1")]
+        .iter()
+        .chain(metadata)
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
     fs::write(path, safetensors::serialize(views, Some(entries)).unwrap()).unwrap();
 }
 
@@ -190,7 +193,7 @@ fn a_delta_is_added_to_the_base_that_is_here() {
     let (checkpoint, hash) = base(models.path());
     let store = store(home.path(), Some(models.path()));
     let file = models.path().join("ours.safetensors");
-    let metadata = [("base", BASE), ("base_sha256", &hash), ("max_tokens", "16")];
+    let metadata = [("base", BASE), ("base_sha256", hash.as_str()), ("max_tokens", "16")];
     write_delta(&file, &parts(), &metadata);
     let found = store.reranker(file.to_str().unwrap(), &Silent).unwrap();
     assert_eq!((found.name.as_str(), found.max_tokens), ("ours", 16));
@@ -231,7 +234,8 @@ fn a_delta_is_added_to_the_base_that_is_here() {
     assert_eq!(floats(path, "head.bias"), [-2.0]);
 
     assert_eq!(store.reranker(file.to_str().unwrap(), &Silent).unwrap(), found);
-    let named = [metadata[0], metadata[1], metadata[2], ("name", "xs"), ("activation", "sigmoid")];
+    let hub = ("base", "thenlper/gte-small");
+    let named = [hub, metadata[1], metadata[2], ("name", "xs"), ("activation", "sigmoid")];
     write_delta(&file, &parts(), &named);
     let renamed = store.reranker(file.to_str().unwrap(), &Silent).unwrap();
     assert_eq!((renamed.name.as_str(), renamed.activation), ("xs", ScoreActivation::Sigmoid));
@@ -252,6 +256,7 @@ fn a_delta_that_does_not_fit_is_refused_by_its_cause() {
         assert!(expected.iter().all(|part| message.contains(part)), "{message}");
     };
     told(refusal(&parts(), &right[..1]), &["base_sha256"]);
+    told(refusal(&parts(), &[("format", "other/2"), right[0], right[1]]), &["other/2", "delta/1"]);
     told(refusal(&parts(), &[("base", "nope"), right[1]]), &["nope"]);
     told(
         refusal(&parts(), &[right[0], ("base_sha256", "00"), right[2]]),
