@@ -87,9 +87,9 @@ pub use rerank::{
 };
 pub use search::{
     Degradation, Detail, Explanation, Hit, LegPlace, NearDuplicates, Operation, OrderedBy,
-    RerankOptions, RerankPlan, RerankReport, RerankStop, Schedule, ScoreKind, SearchError,
-    SearchOutcome, SearchPlan, SearchRequest, Searcher, Stage, StageTimings, Strategy, WhyNot,
-    filter,
+    RerankOptions, RerankPace, RerankPlan, RerankReport, RerankStop, Schedule, ScoreKind,
+    SearchError, SearchOutcome, SearchPlan, SearchRequest, Searcher, Stage, StageTimings, Strategy,
+    WhyNot, filter,
 };
 pub use segment_file::Verify;
 pub use store::{Signature, StoredChunk, StoredDocument};

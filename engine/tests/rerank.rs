@@ -4,13 +4,14 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine::{
     Detail, Document, DocumentId, Feature, Hit, Index, LateInteraction, Mixer, NearDuplicates,
-    OrderedBy, OverlapReranker, RerankError, RerankOptions, RerankPipeline, RerankQuery,
-    RerankStop, Reranker, ScoreKind, SearchError, SearchOutcome, SearchRequest, Stage, Strategy,
-    TokenWeighting, WhyNot, WriterOptions,
+    OrderedBy, OverlapReranker, RerankError, RerankOptions, RerankPace, RerankPipeline,
+    RerankQuery, RerankStop, Reranker, ScoreKind, SearchError, SearchOutcome, SearchRequest, Stage,
+    Strategy, TokenWeighting, WhyNot, WriterOptions,
 };
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -212,11 +213,16 @@ fn a_budget_bounds_what_is_begun_and_is_told() {
         scored
     };
 
-    // A pair is expected to take longer than there is time for.
-    let none = search(&index, &slow(0, 1e6), &request(20));
+    // No time at all.
+    let none = search(&index, &slow(0, 0.0), &request(0));
     assert_eq!(told(&none), 0);
-    assert_eq!(chunks(&none.hits), chunks(&first.hits));
-    assert_eq!((none.score_kind, none.hits[0].score), (first.score_kind, first.hits[0].score));
+    assert_eq!(none.hits, first.hits);
+    assert_eq!(none.score_kind, first.score_kind);
+
+    // A pair is expected to take longer than there is time for: one is read all the same.
+    let one = search(&index, &slow(0, 1e6), &request(10_000));
+    assert_eq!(told(&one), 1);
+    assert_eq!(chunks(&one.hits), chunks(&first.hits));
 
     // The estimate is far too low: at most one batch is begun too many.
     let some = search(&index, &slow(10, 1e-6), &request(100));
@@ -233,6 +239,69 @@ fn a_budget_bounds_what_is_begun_and_is_told() {
     let enough = search(&index, &slow(0, 1e-6), &request(60_000));
     assert_eq!(enough.reranked.unwrap().stop, RerankStop::Complete);
     assert!(enough.degraded.is_empty());
+}
+
+#[test]
+fn a_small_budget_is_used_as_far_as_it_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    // Three rounds fit, of one candidate a thread: less than a batch on one or two.
+    let slow = Slow { pair: Duration::ZERO, estimate_ms: 1000.0, fails: false };
+    let pipeline = RerankPipeline::new(Arc::new(slow));
+    let options = RerankOptions { depth: None, budget_ms: Some(3900) };
+    let outcome = search(&index, &pipeline, &reranked("trait object macro", options));
+    let affordable = RerankPace::new(1000.0, threads).fitting(Duration::from_millis(3900));
+    assert_eq!(outcome.reranked.unwrap().scored, affordable.min(50), "{threads} threads");
+}
+
+/// A reranker that believes itself slow until it has read something.
+#[derive(Default)]
+struct Pessimist {
+    has_read: AtomicBool,
+}
+
+impl Reranker for Pessimist {
+    fn name(&self) -> &'static str {
+        "pessimist"
+    }
+    fn fingerprint(&self) -> &'static str {
+        "pessimist"
+    }
+    fn estimate_ms(&self, _tokens: usize) -> f64 {
+        if self.has_read.load(Ordering::Relaxed) { 0.0 } else { 1e9 }
+    }
+    fn score(&self, query: &RerankQuery<'_>, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
+        self.has_read.store(true, Ordering::Relaxed);
+        OverlapReranker.score(query, passages)
+    }
+}
+
+#[test]
+fn an_estimate_that_was_too_high_corrects_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    let pipeline = RerankPipeline::new(Arc::new(Pessimist::default()));
+    let options = RerankOptions { depth: None, budget_ms: Some(60_000) };
+    let request = SearchRequest { top: 50, ..reranked("trait object macro", options) };
+    let scored = || search(&index, &pipeline, &request).reranked.unwrap().scored;
+    assert_eq!((scored(), scored()), (1, 50));
+}
+
+#[test]
+fn an_estimate_that_is_no_duration_bounds_budgets_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    for estimate_ms in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0] {
+        let slow = Slow { pair: Duration::ZERO, estimate_ms, fails: false };
+        let pipeline = RerankPipeline::new(Arc::new(slow));
+        let scored = |budget_ms| {
+            let options = RerankOptions { depth: Some(20), budget_ms };
+            let request = SearchRequest { top: 50, ..reranked("trait object macro", options) };
+            search(&index, &pipeline, &request).reranked.unwrap().scored
+        };
+        assert_eq!((scored(None), scored(Some(1000))), (20, 1), "{estimate_ms}");
+    }
 }
 
 #[test]

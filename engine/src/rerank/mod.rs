@@ -83,6 +83,9 @@ pub trait Reranker: Send + Sync {
 
     /// Milliseconds that one thread is expected to need for a pair of so many
     /// tokens: measured when the model was loaded, and since then in use.
+    ///
+    /// Finite and not negative. Any other number counts as longer than every budget,
+    /// under which the reranker is then shown one candidate a search.
     fn estimate_ms(&self, tokens: usize) -> f64;
 
     /// Scores passages, spread over the caller's rayon pool, one pair a run.

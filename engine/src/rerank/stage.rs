@@ -42,7 +42,7 @@ pub(crate) enum Stop {
     Complete,
     /// The places asked for cannot change any more.
     Settled,
-    /// Another batch was not allowed.
+    /// No further candidate was allowed.
     Budget,
 }
 
@@ -80,7 +80,8 @@ impl Stage {
     /// Scores on until the first `places` cannot change any more.
     ///
     /// # Arguments
-    /// * `may_start` - whether a batch of so many may be started.
+    /// * `may_start` - how many of the candidates at these positions may be read
+    ///   next; none ends the reading.
     /// * `score` - scores the candidates at these positions, one result each.
     ///
     /// # Errors
@@ -88,7 +89,7 @@ impl Stage {
     pub(crate) fn settle<E>(
         &mut self,
         places: usize,
-        may_start: &mut dyn FnMut(usize) -> bool,
+        may_start: &mut dyn FnMut(Range<usize>) -> usize,
         score: &mut dyn FnMut(Range<usize>) -> Result<Vec<ModelScores>, E>,
     ) -> Result<Stop, E> {
         loop {
@@ -100,10 +101,11 @@ impl Stage {
                 return Ok(Stop::Settled);
             }
             let to = reach.min(from + self.batch);
-            if !may_start(to - from) {
+            let n = may_start(from..to).min(to - from);
+            if n == 0 {
                 return Ok(Stop::Budget);
             }
-            self.scores.extend(score(from..to)?);
+            self.scores.extend(score(from..from + n)?);
         }
     }
 
@@ -249,16 +251,10 @@ mod tests {
 
         /// Scores until `places` are settled, at most `most` candidates.
         fn run(&self, stage: &mut Stage, places: usize, most: usize) -> Stop {
-            let mut started = stage.scored();
-            let stop = stage.settle(
-                places,
-                &mut |n| {
-                    let may = started < most;
-                    started += if may { n } else { 0 };
-                    may
-                },
-                &mut |range| Ok::<_, Infallible>(self.scores[range].to_vec()),
-            );
+            let stop =
+                stage.settle(places, &mut |range| most.saturating_sub(range.start), &mut |range| {
+                    Ok::<_, Infallible>(self.scores[range].to_vec())
+                });
             stop.unwrap()
         }
     }
@@ -295,7 +291,7 @@ mod tests {
             let mut stage = case.stage();
             let stop = case.run(&mut stage, usize::MAX, most);
             let scored = stage.scored();
-            prop_assert!(scored < most + case.batch, "at most one batch too many");
+            prop_assert_eq!(scored, most.min(case.known.len()), "a batch shrinks to what is left");
             prop_assert_eq!(stop == Stop::Budget, scored < case.known.len());
             let merged = stage.merged(&case.first);
             prop_assert_eq!(merged.len(), case.first.len());
@@ -333,9 +329,9 @@ mod tests {
         let mut score = |range: Range<usize>| {
             Ok::<_, Infallible>(range.map(|_| ModelScores::default()).collect())
         };
-        let stop = stage.settle(10, &mut |_| true, &mut score).unwrap();
+        let stop = stage.settle(10, &mut |range| range.len(), &mut score).unwrap();
         assert_eq!((stop, stage.scored()), (Stop::Settled, 12));
-        let stop = stage.settle(11, &mut |_| true, &mut score).unwrap();
+        let stop = stage.settle(11, &mut |range| range.len(), &mut score).unwrap();
         assert_eq!((stop, stage.scored()), (Stop::Complete, 50));
     }
 }

@@ -17,6 +17,7 @@ mod filter_syntax;
 mod hit;
 mod legs;
 mod near_duplicates;
+mod pace;
 mod plan;
 mod request;
 mod rerank;
@@ -31,6 +32,7 @@ pub use explain::{Explanation, Operation};
 pub use hit::{
     Degradation, Hit, RerankReport, RerankStop, ScoreKind, SearchOutcome, Stage, StageTimings,
 };
+pub use pace::RerankPace;
 pub use plan::{RerankPlan, Schedule, SearchPlan};
 pub use request::{Detail, NearDuplicates, RerankOptions, SearchRequest, Strategy};
 pub use why_not::{LegPlace, OrderedBy, WhyNot};
@@ -88,9 +90,9 @@ impl Searcher {
         let mut timings = StageTimings::default();
 
         let mut clock = Lap::new();
-        let candidate_ms = self.reranker.as_deref().map(rerank::candidate_ms);
+        let pace = self.reranker.as_deref().map(RerankPace::of);
         let n_chunks = self.generation.texts.n_chunks();
-        let mut plan = SearchPlan::resolve(request, n_chunks, candidate_ms)?;
+        let mut plan = SearchPlan::resolve(request, n_chunks, pace)?;
         self.check_vector(request, &plan)?;
         let query = LexicalQuery::parse(
             &request.query,

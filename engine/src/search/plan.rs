@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::error::SearchError;
 use super::hit::ScoreKind;
+use super::pace::RerankPace;
 use super::request::{RerankOptions, SearchRequest, Strategy};
 use crate::fusion::Fusion;
 
@@ -29,14 +30,15 @@ pub enum Schedule {
 pub struct RerankPlan {
     /// Candidates that may be read.
     pub depth: usize,
-    /// Of these, how many are expected to fit into the budget: the stage begins no
-    /// more.
+    /// Of these, how many are expected to fit into the budget, one at least while
+    /// there is any: the stage begins no more.
     pub affordable: usize,
-    /// When no further batch starts, from the stage's beginning.
+    /// When nothing further starts, from the stage's beginning.
     pub budget: Option<Duration>,
 }
 
-/// What a search does, in numbers. A pure function of request and index.
+/// What a search does, in numbers. A pure function of request, index and, under a
+/// budget for reranking, the pace that was measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchPlan {
     /// Which legs.
@@ -60,8 +62,7 @@ impl SearchPlan {
     ///
     /// # Arguments
     /// * `live_chunks` - size of the index, which decides the schedule.
-    /// * `candidate_ms` - what reranking a candidate is expected to take with all
-    ///   threads at work; `None` without a reranker.
+    /// * `pace` - how fast candidates are reranked; `None` without a reranker.
     ///
     /// # Errors
     /// [`SearchError::EmptyQuery`], [`SearchError::QueryTooLong`],
@@ -70,7 +71,7 @@ impl SearchPlan {
     pub fn resolve(
         request: &SearchRequest,
         live_chunks: usize,
-        candidate_ms: Option<f64>,
+        pace: Option<RerankPace>,
     ) -> Result<Self, SearchError> {
         if request.query.trim().is_empty() {
             return Err(SearchError::EmptyQuery);
@@ -95,8 +96,8 @@ impl SearchPlan {
         };
         let rerank = match request.rerank {
             Some(options) => {
-                let candidate_ms = candidate_ms.ok_or(SearchError::NoReranker)?;
-                Some(RerankPlan::resolve(options, candidate_ms)?)
+                let pace = pace.ok_or(SearchError::NoReranker)?;
+                Some(RerankPlan::resolve(options, pace)?)
             }
             None => None,
         };
@@ -130,21 +131,19 @@ impl SearchPlan {
 }
 
 impl RerankPlan {
-    fn resolve(options: RerankOptions, candidate_ms: f64) -> Result<Self, SearchError> {
+    fn resolve(options: RerankOptions, pace: RerankPace) -> Result<Self, SearchError> {
         let RerankOptions { depth, budget_ms } = options;
         let depth = depth.unwrap_or(SearchRequest::DEFAULT_RERANK_DEPTH);
         let depth = in_range("rerank_depth", depth, SearchRequest::MAX_RERANK_DEPTH)?;
         let budget = budget_ms.map(Duration::from_millis);
-        Ok(Self { depth, affordable: depth, budget: None }.within(budget, candidate_ms))
+        Ok(Self { depth, affordable: depth, budget: None }.within(budget, pace))
     }
 
     /// The same with no more time than this; `None` changes nothing.
-    pub(super) fn within(self, limit: Option<Duration>, candidate_ms: f64) -> Self {
+    pub(super) fn within(self, limit: Option<Duration>, pace: RerankPace) -> Self {
         let Some(limit) = limit else { return self };
-        // A cost of 0 affords everything: the quotient saturates.
-        let affordable = (limit.as_secs_f64() * 1e3 / candidate_ms) as usize;
         Self {
-            affordable: self.affordable.min(affordable),
+            affordable: self.affordable.min(pace.fitting_first(limit)),
             budget: Some(self.budget.map_or(limit, |budget| budget.min(limit))),
             ..self
         }
@@ -186,16 +185,18 @@ mod tests {
 
     #[test]
     fn what_reranking_costs_is_estimated_before_it_starts() {
-        let plan = |depth, budget_ms, candidate_ms| {
+        let plan = |depth, budget_ms, candidate_ms: Option<f64>| {
+            let pace = candidate_ms.map(|candidate_ms| RerankPace::new(candidate_ms, 1));
             let rerank = Some(RerankOptions { depth, budget_ms });
             let request = SearchRequest { rerank, ..SearchRequest::new("a") };
-            SearchPlan::resolve(&request, 10, candidate_ms).map(|plan| plan.rerank.unwrap())
+            SearchPlan::resolve(&request, 10, pace).map(|plan| plan.rerank.unwrap())
         };
         let whole = plan(None, None, Some(4.0)).unwrap();
         assert_eq!((whole.depth, whole.affordable, whole.budget), (50, 50, None));
         assert_eq!(plan(None, Some(100), Some(4.0)).unwrap().affordable, 25);
         assert_eq!(plan(Some(10), Some(100), Some(4.0)).unwrap().affordable, 10);
-        assert_eq!(plan(None, Some(3), Some(4.0)).unwrap().affordable, 0);
+        assert_eq!(plan(None, Some(3), Some(4.0)).unwrap().affordable, 1, "to learn from");
+        assert_eq!(plan(None, Some(0), Some(4.0)).unwrap().affordable, 0);
         assert_eq!(plan(None, Some(3), Some(0.0)).unwrap().affordable, 50);
         assert!(matches!(plan(None, None, None), Err(SearchError::NoReranker)));
         let message = plan(Some(5000), None, Some(4.0)).unwrap_err().to_string();

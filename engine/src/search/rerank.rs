@@ -6,6 +6,7 @@
 //! stage settles as many places as there are hits, and goes on where the walk went
 //! further.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::error::SearchError;
@@ -13,6 +14,7 @@ use super::explain::{Explanation, Operation};
 use super::fetch::{Records, Selection, no_text};
 use super::hit::{Degradation, RerankReport, RerankStop, Stage as SearchStage};
 use super::legs::{Legs, SEARCH_POOL};
+use super::pace::{BATCH, RerankPace};
 use super::plan::{RerankPlan, SearchPlan};
 use super::request::SearchRequest;
 use super::{Lap, Searcher};
@@ -24,11 +26,6 @@ use crate::rerank::{
     Feature, Features, ModelScores, RerankError, RerankPipeline, RerankQuery, Stage, Stop,
     WordMatch, WordWeight, best_window, bytes_for_tokens, is_question,
 };
-
-/// Candidates that are scored together. Few, since a budget is looked at between
-/// batches: on two cores eight windows take some 50 ms. A constant, so that
-/// what is read does not depend on the machine.
-const BATCH: usize = 8;
 
 /// Candidates of the first stage that its scale is fitted to, so that a list of a
 /// thousand is normalised as one of a hundred is.
@@ -75,12 +72,21 @@ impl Ranked {
     }
 }
 
+/// The candidates within reach, as models and the mixer see them.
+#[derive(Default)]
+struct Candidates {
+    known: Vec<Features>,
+    passages: Vec<String>,
+    /// The query's words, for models that weigh them.
+    word_weights: Vec<WordWeight>,
+}
+
 /// The stage at work.
 struct Reading<'a> {
     pipeline: &'a RerankPipeline,
     stage: Stage,
     passages: Vec<String>,
-    query: String,
+    query: &'a str,
     word_weights: Vec<WordWeight>,
     began: Instant,
     budget: Option<Duration>,
@@ -138,19 +144,46 @@ impl Searcher {
     /// Prepares the candidates within reach.
     fn reading<'a>(
         &self,
-        found: &Found<'_>,
+        found: &Found<'a>,
         pipeline: &'a RerankPipeline,
         rerank: RerankPlan,
     ) -> Result<Reading<'a>, SearchError> {
         let began = Instant::now();
         let left = found.plan.deadline.map(|end| end.saturating_sub(found.started.elapsed()));
-        let rerank = rerank.within(left, candidate_ms(pipeline));
+        let rerank = rerank.within(left, RerankPace::of(pipeline));
+        // Texts that nobody will read are not fetched.
+        let candidates = if rerank.affordable > 0 {
+            self.candidates(found, pipeline, rerank.affordable)?
+        } else {
+            Candidates::default()
+        };
+        let Candidates { known, passages, word_weights } = candidates;
+        Ok(Reading {
+            pipeline,
+            stage: Stage::new(pipeline.mixer(), known, BATCH),
+            passages,
+            query: found.query.plain_text(),
+            word_weights,
+            began,
+            budget: rerank.budget,
+            stop: RerankStop::Complete,
+            failure: None,
+        })
+    }
+
+    /// Fetches the first `reach` candidates and what is known of them unread.
+    fn candidates(
+        &self,
+        found: &Found<'_>,
+        pipeline: &RerankPipeline,
+        reach: usize,
+    ) -> Result<Candidates, SearchError> {
         let words = self.generation.lexical.query_words(found.query)?;
         let shared = SharedFeatures::new(found, &words);
         let most = bytes_for_tokens(pipeline.window_tokens());
         let mut records = Records::default();
         let (mut known, mut passages) = (Vec::new(), Vec::new());
-        for entry in found.first.entries().iter().take(rerank.affordable) {
+        for entry in found.first.entries().iter().take(reach) {
             let (_, record, nth) = self.record(entry.ord, &mut records)?;
             let span = record.chunk_span(nth).ok_or_else(|| no_text(entry.ord))?;
             let passage = record.passage(nth).ok_or_else(|| no_text(entry.ord))?;
@@ -169,18 +202,8 @@ impl Searcher {
             passages.push(titled(record.title(), window));
             known.push(features);
         }
-        let weights = words.words().iter();
-        Ok(Reading {
-            pipeline,
-            stage: Stage::new(pipeline.mixer(), known, BATCH),
-            passages,
-            query: found.query.plain_text().to_owned(),
-            word_weights: weights.map(|w| WordWeight { span: w.span, idf: w.idf }).collect(),
-            began,
-            budget: rerank.budget,
-            stop: RerankStop::Complete,
-            failure: None,
-        })
+        let weights = words.words().iter().map(|w| WordWeight { span: w.span, idf: w.idf });
+        Ok(Candidates { known, passages, word_weights: weights.collect() })
     }
 
     /// Explains the score of a hit, reranked or not.
@@ -208,12 +231,6 @@ impl Searcher {
         };
         Ok(mixed(pipeline, &features, first))
     }
-}
-
-/// What reranking a candidate takes with all threads at work.
-pub(super) fn candidate_ms(pipeline: &RerankPipeline) -> f64 {
-    let threads = SEARCH_POOL.as_ref().map_or(1, rayon::ThreadPool::current_num_threads);
-    pipeline.candidate_ms() / threads as f64
 }
 
 /// The passage under its title, unless it begins with it already.
@@ -259,11 +276,12 @@ impl Reading<'_> {
     fn settle(&mut self, places: usize) {
         let Self { pipeline, passages, query, word_weights, began, budget, .. } = self;
         let query = RerankQuery { text: query, word_weights };
-        let mut may_start = |pairs: usize| {
-            let expected = Duration::from_secs_f64(candidate_ms(pipeline) * pairs as f64 / 1e3);
-            budget.is_none_or(|budget| began.elapsed() + expected <= budget)
+        let mut may_start = |range: Range<usize>| {
+            let Some(budget) = *budget else { return range.len() };
+            let (left, pace) = (budget.saturating_sub(began.elapsed()), RerankPace::of(pipeline));
+            if range.start == 0 { pace.fitting_first(left) } else { pace.fitting(left) }
         };
-        let mut score = |range: std::ops::Range<usize>| -> Result<Vec<ModelScores>, RerankError> {
+        let mut score = |range: Range<usize>| -> Result<Vec<ModelScores>, RerankError> {
             let batch: Vec<&str> = passages[range].iter().map(String::as_str).collect();
             match SEARCH_POOL.as_ref() {
                 Some(pool) => pool.install(|| pipeline.score(&query, &batch)),
@@ -291,7 +309,7 @@ impl Reading<'_> {
             Some(format!("{scored} of {candidates} candidates were read, then: {error}"))
         } else if stop == RerankStop::Budget {
             let budget_ms = self.budget.map_or(0, |budget| budget.as_millis());
-            let each_ms = candidate_ms(self.pipeline);
+            let each_ms = RerankPace::of(self.pipeline).each_ms();
             Some(format!(
                 "{scored} of {candidates} candidates were read within {budget_ms} ms, at some \
                  {each_ms:.1} ms each"
