@@ -41,7 +41,7 @@ struct PoolState {
 }
 
 /// A session on loan; dropping it gives it back.
-struct Loan<'a> {
+pub(crate) struct Loan<'a> {
     pool: &'a SessionPool,
     /// Taken only by `drop`.
     session: Option<Session>,
@@ -90,16 +90,11 @@ impl SessionPool {
         })
     }
 
-    /// Runs one text or pair in a session that is free, waiting for one if need
-    /// be, and returns what `read` makes of the output's values.
-    ///
-    /// # Arguments
-    /// * `width` - size of the output's last dimension.
-    /// * `index` - the text's position in the caller's batch, for errors.
+    /// Runs one text or pair in a session of its own, see [`SessionPool::take`] and
+    /// [`Loan::run`].
     ///
     /// # Errors
-    /// [`EncodeError::Run`]; [`EncodeError::Shape`] for an output of another
-    /// width; whatever `read` returns.
+    /// Those of both.
     pub(crate) fn run<T>(
         &self,
         tokens: RunTokens<'_>,
@@ -107,28 +102,14 @@ impl SessionPool {
         index: usize,
         read: impl FnOnce(&[f32]) -> Result<T, EncodeError>,
     ) -> Result<T, EncodeError> {
-        let mut loan = self.take()?;
-        let session = loan.session.as_mut().expect("a loan holds its session until dropped");
-        let failed = |source| EncodeError::Run { index, source: Box::new(source) };
-        let mut inputs: Vec<(String, SessionInputValue<'_>)> = Vec::new();
-        for input in session.inputs() {
-            let values = Feed::of(input.name()).map(|feed| feed.values(tokens)).unwrap_or_default();
-            let tensor = Tensor::from_array(([1, tokens.ids.len()], values)).map_err(failed)?;
-            inputs.push((input.name().to_owned(), tensor.into()));
-        }
-        let outputs = session.run(inputs).map_err(failed)?;
-        let Some(output) = outputs.get(self.output.as_str()) else {
-            return Err(EncodeError::Shape { values: 0, dim: width });
-        };
-        let (shape, values) = output.try_extract_tensor::<f32>().map_err(failed)?;
-        if shape.last().copied() != Some(width as i64) {
-            return Err(EncodeError::Shape { values: values.len(), dim: width });
-        }
-        read(values)
+        self.take()?.run(tokens, width, index, read)
     }
 
     /// Takes an idle session, creates one, or waits for one.
-    fn take(&self) -> Result<Loan<'_>, EncodeError> {
+    ///
+    /// # Errors
+    /// [`EncodeError::Load`] when the graph cannot be loaded once more.
+    pub(crate) fn take(&self) -> Result<Loan<'_>, EncodeError> {
         let mut state = lock(&self.state);
         let session = loop {
             if let Some(session) = state.idle.pop() {
@@ -145,6 +126,43 @@ impl SessionPool {
             state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
         };
         Ok(Loan { pool: self, session: Some(session) })
+    }
+}
+
+impl Loan<'_> {
+    /// Runs one text or pair and returns what `read` makes of the output's values.
+    ///
+    /// # Arguments
+    /// * `width` - size of the output's last dimension.
+    /// * `index` - the text's position in the caller's batch, for errors.
+    ///
+    /// # Errors
+    /// [`EncodeError::Run`]; [`EncodeError::Shape`] for an output of another
+    /// width; whatever `read` returns.
+    pub(crate) fn run<T>(
+        &mut self,
+        tokens: RunTokens<'_>,
+        width: usize,
+        index: usize,
+        read: impl FnOnce(&[f32]) -> Result<T, EncodeError>,
+    ) -> Result<T, EncodeError> {
+        let session = self.session.as_mut().expect("a loan holds its session until dropped");
+        let failed = |source| EncodeError::Run { index, source: Box::new(source) };
+        let mut inputs: Vec<(String, SessionInputValue<'_>)> = Vec::new();
+        for input in session.inputs() {
+            let values = Feed::of(input.name()).map(|feed| feed.values(tokens)).unwrap_or_default();
+            let tensor = Tensor::from_array(([1, tokens.ids.len()], values)).map_err(failed)?;
+            inputs.push((input.name().to_owned(), tensor.into()));
+        }
+        let outputs = session.run(inputs).map_err(failed)?;
+        let Some(output) = outputs.get(self.pool.output.as_str()) else {
+            return Err(EncodeError::Shape { values: 0, dim: width });
+        };
+        let (shape, values) = output.try_extract_tensor::<f32>().map_err(failed)?;
+        if shape.last().copied() != Some(width as i64) {
+            return Err(EncodeError::Shape { values: values.len(), dim: width });
+        }
+        read(values)
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::time::Instant;
 
-use super::cost::CostMeter;
+use super::cost::{CostMeter, warm_up};
 use super::spec::{CrossEncoderFiles, CrossEncoderSpec};
 use super::{RerankError, RerankQuery, Reranker, score_each};
 use crate::encoder::{EncodeError, PairTokenizer, PairTokens, RunTokens, Runner, ScorePooling};
@@ -54,7 +54,7 @@ impl CrossEncoder {
             })?;
         let (name, cost) = (spec.full_name(), CostMeter::default());
         let loaded = Self { spec: spec.clone(), name, pooling, tokenizer, runner, cost };
-        warm_up(&loaded)?;
+        warm_up(&loaded, &loaded.cost)?;
         Ok(loaded)
     }
 
@@ -68,17 +68,6 @@ impl CrossEncoder {
         self.cost.record(pair.ids.len(), started.elapsed());
         Ok(self.spec.activation.apply(output))
     }
-}
-
-/// Scores a pair twice: the first run of a model waits for its memory, the second
-/// is what its cost is first taken from.
-pub(super) fn warm_up(reranker: &dyn Reranker) -> Result<(), RerankError> {
-    let query = RerankQuery::plain("how long does it take");
-    let passage = "as long as it takes to read a passage of some length ".repeat(8);
-    for _ in 0..2 {
-        reranker.score(&query, &[&passage])?;
-    }
-    Ok(())
 }
 
 impl Reranker for CrossEncoder {

@@ -7,8 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cost::CostMeter;
-use super::cross_encoder::warm_up;
+use super::cost::{CostMeter, warm_up};
 use super::{RerankError, RerankQuery, Reranker, WordWeight, score_each};
 use crate::Span;
 use crate::encoder::{Encoder, TextRole, TokenVectors};
@@ -53,7 +52,7 @@ impl LateInteraction {
         let fingerprint = format!("late-v1{suffix}-{}", encoder.fingerprint());
         let cost = CostMeter::default();
         let prepared = Self { encoder, weighting, name, fingerprint, cost };
-        warm_up(&prepared)?;
+        warm_up(&prepared, &prepared.cost)?;
         Ok(prepared)
     }
 

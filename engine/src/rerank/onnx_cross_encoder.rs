@@ -7,8 +7,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::cost::CostMeter;
-use super::cross_encoder::warm_up;
+use super::cost::{CostMeter, warm_up};
 use super::spec::{CrossEncoderFiles, CrossEncoderSpec};
 use super::{RerankError, RerankQuery, Reranker, score_each};
 use crate::encoder::{EncodeError, PairTokenizer, PairTokens, RunTokens, SessionPool, Wanted};
@@ -54,14 +53,16 @@ impl OnnxCrossEncoder {
             })?;
         let (name, cost) = (spec.full_name(), CostMeter::default());
         let loaded = Self { spec: spec.clone(), name, tokenizer, pool, cost };
-        warm_up(&loaded)?;
+        warm_up(&loaded, &loaded.cost)?;
         Ok(loaded)
     }
 
     fn run(&self, pair: &PairTokens, index: usize) -> Result<f32, RerankError> {
-        let started = Instant::now();
         let tokens = RunTokens { ids: &pair.ids, types: Some(&pair.types) };
-        let output = self.pool.run(tokens, 1, index, |logits| match logits {
+        // A session may have to be created, which takes as long as many pairs.
+        let mut session = self.pool.take()?;
+        let started = Instant::now();
+        let output = session.run(tokens, 1, index, |logits| match logits {
             [logit] if logit.is_finite() => Ok(*logit),
             [_] => Err(EncodeError::NonFinite { index }),
             _ => Err(EncodeError::Shape { values: logits.len(), dim: 1 }),
