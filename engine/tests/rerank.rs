@@ -255,6 +255,27 @@ fn a_small_budget_is_used_as_far_as_it_goes() {
     assert_eq!(outcome.reranked.unwrap().scored, affordable.min(50), "{threads} threads");
 }
 
+#[test]
+fn hits_that_are_settled_among_the_affordable_are_not_settled() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    // Twenty rounds fit: 20 candidates of one thread, at most 160 of many.
+    let slow = Slow { pair: Duration::ZERO, estimate_ms: 1000.0, fails: false };
+    let weights = mixer(r#""first_stage": 1, "rerank": 0.000001"#);
+    let pipeline = RerankPipeline::new(Arc::new(slow)).with_mixer(weights);
+    let stop = |budget_ms| {
+        let options = RerankOptions { depth: Some(1000), budget_ms };
+        let request =
+            SearchRequest { top: 1, depth: Some(1000), ..reranked("trait object", options) };
+        let outcome = search(&index, &pipeline, &request);
+        let report = outcome.reranked.unwrap();
+        assert!(report.scored < 20 && report.candidates > 160, "{report:?}");
+        (report.stop, outcome.degraded.len())
+    };
+    assert_eq!(stop(None), (RerankStop::Settled, 0));
+    assert_eq!(stop(Some(20_500)), (RerankStop::Budget, 1));
+}
+
 /// A reranker that believes itself slow until it has read something.
 #[derive(Default)]
 struct Pessimist {

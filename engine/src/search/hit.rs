@@ -107,9 +107,11 @@ pub struct Degradation {
 pub enum RerankStop {
     /// Every candidate within reach was read.
     Complete,
-    /// The hits asked for could not change any more.
+    /// The hits asked for could not change any more, whatever the other candidates
+    /// within reach would have scored.
     Settled,
-    /// The budget did not allow more; [`SearchOutcome::degraded`] says so.
+    /// The budget did not allow to read all candidates, or as many as would have
+    /// settled the hits; [`SearchOutcome::degraded`] says so.
     Budget,
     /// The model failed; [`SearchOutcome::degraded`] says how.
     Failed,

@@ -301,9 +301,11 @@ impl Reading<'_> {
 
     /// How far it came of so many candidates, and what that means for the result.
     fn report(&self, candidates: usize) -> (RerankReport, Option<Degradation>) {
-        let scored = self.stage.scored();
-        // All that could be afforded is not all that was asked for.
-        let is_cut = self.stop == RerankStop::Complete && scored < candidates;
+        let (scored, reach) = (self.stage.scored(), self.stage.reach());
+        // What was out of reach might have come first: places settled among those that
+        // could be afforded are not settled among all.
+        let is_cut =
+            matches!(self.stop, RerankStop::Complete | RerankStop::Settled) && reach < candidates;
         let stop = if is_cut { RerankStop::Budget } else { self.stop };
         let reason = if let Some(error) = &self.failure {
             Some(format!("{scored} of {candidates} candidates were read, then: {error}"))
@@ -311,8 +313,8 @@ impl Reading<'_> {
             let budget_ms = self.budget.map_or(0, |budget| budget.as_millis());
             let each_ms = RerankPace::of(self.pipeline).each_ms();
             Some(format!(
-                "{scored} of {candidates} candidates were read within {budget_ms} ms, at some \
-                 {each_ms:.1} ms each"
+                "{scored} of {candidates} candidates were read; {budget_ms} ms were allowed, at \
+                 some {each_ms:.1} ms each"
             ))
         } else {
             None
