@@ -1,8 +1,9 @@
 //! What is known about a query and a candidate, as named numbers.
 //!
 //! Sixteen and no more: each must be explained to whoever reads a hit's
-//! explanation. All lie in `[0, 1]` but for the two that are normalised by a
-//! distribution, which may pass either end.
+//! explanation. All lie in `[0, 1]` but for those on the scale of a distribution,
+//! which may pass either end ([`Feature::FirstStage`], [`Feature::RerankInQuery`]), and
+//! [`Feature::Lead`], a distance on it.
 
 use std::fmt;
 
@@ -44,8 +45,9 @@ pub enum Feature {
     MaxSim,
     /// The reranker's score.
     Rerank,
-    /// The reranker's score on the scale of this query's first ten: models trained
-    /// to order passages give scores whose level differs from query to query.
+    /// The reranker's score on the scale of this query's first ten, which is at least
+    /// 0.05 wide: models trained to order passages give scores whose level differs
+    /// from query to query.
     RerankInQuery,
 }
 

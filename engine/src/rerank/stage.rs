@@ -23,6 +23,12 @@ use crate::ranked_list::{RankedList, ScoredChunk};
 /// fewer when the budget or the list ends before.
 const ANCHORS: usize = 10;
 
+/// Least width of a query's scale. Models' scores differ by some hundredths where they
+/// mean nothing; ten anchors that are that close, all of them bad as a rule, would
+/// stretch the difference to a good candidate after them beyond all other features.
+/// Anchors that are all equal get this width too, so that a later score still counts.
+const LEAST_WIDTH: f64 = 0.05;
+
 /// How far a score must be above a bound: more than rounding, less than any
 /// difference that means something.
 const ROUNDING: f64 = 1e-9;
@@ -122,11 +128,14 @@ impl Stage {
         self.finals().filter(|&score| score > bound).count() >= places
     }
 
-    /// The scale of this query's scores.
+    /// The scale of this query's scores: the mean of the anchors in the middle, three
+    /// deviations to either end, but no narrower than [`LEAST_WIDTH`].
     fn scale(&self) -> Scale {
         let anchors: Vec<f64> =
             self.scores.iter().take(ANCHORS).map(|scores| scores.rerank).collect();
-        Scale::of_scores(&anchors, Normalization::Distribution)
+        let mean = anchors.iter().sum::<f64>() / anchors.len().max(1) as f64;
+        let width = Scale::of_scores(&anchors, Normalization::Distribution).width.max(LEAST_WIDTH);
+        Scale { origin: mean - width / 2.0, width }
     }
 
     /// Final scores of the scored candidates, in the first stage's order.
@@ -311,6 +320,26 @@ mod tests {
                 let expected = case.mixer.score(&stage.features(rank - 1).unwrap());
                 prop_assert!((entry.score - expected).abs() < 1e-9);
             }
+        }
+    }
+
+    #[test]
+    fn anchors_that_hardly_differ_do_not_blow_up_what_comes_after() {
+        let mixer =
+            Mixer::from_json(r#"{"format": 1, "name": "t", "weights": {"rerank_in_query": 1}}"#)
+                .unwrap();
+        for difference in [0.0, 1e-9, 1e-4] {
+            let rerank = |at: usize| if at < ANCHORS { 0.1 + difference * at as f64 } else { 0.6 };
+            let mut score = |range: Range<usize>| {
+                let scores = range.map(|at| ModelScores { rerank: rerank(at), max_sim: 0.0 });
+                Ok::<_, Infallible>(scores.collect())
+            };
+            let mut stage = Stage::new(&mixer, vec![Features::default(); ANCHORS + 1], 8);
+            stage.settle(usize::MAX, &mut |range| range.len(), &mut score).unwrap();
+            let in_query = |at| stage.features(at).unwrap().get(Feature::RerankInQuery);
+            assert!((0.49..=0.51).contains(&in_query(0)), "{difference}: {}", in_query(0));
+            // Half a point above the anchors, and a point is twenty widths.
+            assert!((10.4..=10.6).contains(&in_query(ANCHORS)), "{}", in_query(ANCHORS));
         }
     }
 
