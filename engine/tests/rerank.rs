@@ -3,15 +3,15 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine::{
     Detail, Document, DocumentId, Feature, Hit, Index, LateInteraction, Mixer, NearDuplicates,
     OrderedBy, OverlapReranker, RerankError, RerankOptions, RerankPace, RerankPipeline,
     RerankQuery, RerankStop, Reranker, ScoreKind, SearchError, SearchOutcome, SearchRequest, Stage,
-    Strategy, TokenWeighting, WhyNot, WriterOptions,
+    Strategy, TokenWeighting, WhyNot, WordWeight, WriterOptions,
 };
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -274,6 +274,47 @@ fn hits_that_are_settled_among_the_affordable_are_not_settled() {
     };
     assert_eq!(stop(None), (RerankStop::Settled, 0));
     assert_eq!(stop(Some(20_500)), (RerankStop::Budget, 1));
+}
+
+/// A reranker that notes the words it was asked for, with their rarity.
+#[derive(Default)]
+struct Listener {
+    heard: Mutex<Vec<(String, f64)>>,
+}
+
+impl Reranker for Listener {
+    fn name(&self) -> &'static str {
+        "listener"
+    }
+    fn fingerprint(&self) -> &'static str {
+        "listener"
+    }
+    fn estimate_ms(&self, _tokens: usize) -> f64 {
+        0.0
+    }
+    fn score(&self, query: &RerankQuery<'_>, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
+        let word =
+            |weight: &WordWeight| (weight.span.slice(query.text).unwrap().to_owned(), weight.idf);
+        *self.heard.lock().unwrap() = query.word_weights.iter().map(word).collect();
+        OverlapReranker.score(query, passages)
+    }
+}
+
+#[test]
+fn a_word_is_as_rare_inside_quotes_as_outside() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    let listener = Arc::new(Listener::default());
+    let pipeline = RerankPipeline::new(Arc::clone(&listener) as Arc<dyn Reranker>);
+    let heard = |query: &str| {
+        search(&index, &pipeline, &reranked(query, RerankOptions::default()));
+        listener.heard.lock().unwrap().clone()
+    };
+    let plain = heard("borrow checker zebra");
+    assert_eq!(plain.len(), 3, "{plain:?}");
+    assert!(plain[0].1 < plain[2].1, "no document has a zebra: {plain:?}");
+    assert_eq!(heard("\"borrow checker\" zebra"), plain);
+    assert_eq!(heard("+borrow \"checker\" zebra"), plain);
 }
 
 /// A reranker that believes itself slow until it has read something.

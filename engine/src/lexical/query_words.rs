@@ -2,8 +2,9 @@
 //! of words.
 //!
 //! The highlighter asks whether a place matches; this asks which word it is and what
-//! that is worth. Phrases, signs and corrections do not count here: the legs have
-//! judged them.
+//! that is worth. Words count as they are written, inside quotes or out of them, and
+//! not as what they may have been meant for: the legs have judged phrases, conditions
+//! and corrections.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,8 +13,8 @@ use super::error::LexicalError;
 use super::guard::guarded;
 use super::identifiers::for_each_identifier;
 use super::normal_form::Normalizer;
-use super::query::{LexicalQuery, Matcher};
-use super::resolve::ResolvedQuery;
+use super::query::LexicalQuery;
+use super::schema::TextField;
 use super::snapshot::LexicalSnapshot;
 use super::words::{WordKind, for_each_word};
 use crate::document::Span;
@@ -42,36 +43,54 @@ impl LexicalSnapshot {
     /// The words of a query, each as rare as it is among the live chunks.
     pub(crate) fn query_words(&self, query: &LexicalQuery) -> Result<QueryWords, LexicalError> {
         guarded(&self.dir, || {
-            let resolved = ResolvedQuery::new(self, query)?;
-            let mut known: HashMap<&str, f64> = HashMap::new();
-            for clause in &resolved.clauses {
-                if let Matcher::Word { stem, .. } | Matcher::Joined { stem } =
-                    &clause.clause.matcher
-                {
-                    known.insert(stem, idf(self.statistics.n_chunks, clause.n));
+            let mut words = QueryWords::new(query);
+            for (stem, &at) in &words.by_stem {
+                words.words[at].idf = self.rarity(stem)?;
+            }
+            Ok(words)
+        })
+    }
+
+    /// The inverse document frequency of a stem, in the field where most live chunks
+    /// hold it. Asked of the index and not of the query's clauses: those know nothing
+    /// of a word inside a phrase, or of one beyond the limit on terms.
+    fn rarity(&self, stem: &str) -> Result<f64, LexicalError> {
+        let mut most = 0;
+        for field in TextField::STEMMED {
+            let mut n = 0;
+            for segment in &self.segments {
+                let term = segment.terms[field as usize]
+                    .terms()
+                    .get(stem.as_bytes())
+                    .map_err(|source| LexicalError::io(&self.dir, source))?;
+                if let Some(term) = term {
+                    n += segment
+                        .live_count(field, &term)
+                        .map_err(|error| LexicalError::from_tantivy(&self.dir, error))?;
                 }
             }
-            let unknown = idf(self.statistics.n_chunks, 0);
-            Ok(QueryWords::new(query, |stem| known.get(stem).copied().unwrap_or(unknown)))
-        })
+            most = most.max(n);
+        }
+        Ok(idf(self.statistics.n_chunks, most))
     }
 }
 
 impl QueryWords {
-    fn new(query: &LexicalQuery, idf: impl Fn(&str) -> f64) -> Self {
+    /// The words, none rarer than another.
+    fn new(query: &LexicalQuery) -> Self {
         let text = query.plain_text();
         let normalizer = query.normalizer;
         let mut words = Vec::new();
         let mut by_stem = HashMap::new();
         for_each_word(text, normalizer.language().elides(), &mut |word| {
-            // A compound counts by its parts, as it does in the index.
+            // A compound counts by its parts alone: with its whole, it would count twice.
             if word.kind == WordKind::Whole {
                 return;
             }
             let stem = normalizer.stem(word.text);
             if !stem.is_empty() && !by_stem.contains_key(&stem) {
                 let span = Span::new(word.start, word.start + word.text.len());
-                words.push(QueryWord { span, idf: idf(&stem) });
+                words.push(QueryWord { span, idf: 1.0 });
                 by_stem.insert(stem, words.len() - 1);
             }
         });
@@ -150,8 +169,12 @@ mod tests {
 
     fn words(query: &str) -> QueryWords {
         let query = LexicalQuery::parse(query, QueryOptions::default(), Language::English);
+        let mut words = QueryWords::new(&query);
         // The length of a stem stands for its rarity.
-        QueryWords::new(&query, |stem| stem.len() as f64)
+        for (stem, &at) in &words.by_stem {
+            words.words[at].idf = stem.len() as f64;
+        }
+        words
     }
 
     #[test]
