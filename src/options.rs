@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use engine::{Encoder, Fusion, Mixer, RerankOptions, RerankPipeline, Strategy};
 use eval::{NO_RERANKER, RerankSetup, load_reranker, needs_encoder};
@@ -132,9 +133,9 @@ pub(crate) struct RerankArgs {
     rerank_mixer: Option<PathBuf>,
 
     /// Tokens of a passage that the reranker is shown, where the question's words are
-    /// densest
-    #[arg(long, value_name = "TOKENS", default_value_t = RerankPipeline::WINDOW_TOKENS)]
-    rerank_window: usize,
+    /// densest, 1 to 8192 [default: 128]
+    #[arg(long, value_name = "TOKENS", value_parser = window_tokens())]
+    rerank_window: Option<u64>,
 }
 
 impl RerankArgs {
@@ -143,14 +144,19 @@ impl RerankArgs {
         needs_encoder(&self.rerank)
     }
 
+    /// Whether `--rerank-depth` was given.
+    pub(crate) fn has_depth(&self) -> bool {
+        self.rerank_depth.is_some()
+    }
+
     /// Loads the reranker; `None` for none.
     ///
     /// # Arguments
     /// * `encoder` - the index's, where it is loaded.
     ///
     /// # Errors
-    /// [`UsageError`] for a depth, a budget or weights of nothing, which would
-    /// silently do nothing; when the model or the weights cannot be loaded.
+    /// [`UsageError`] for a depth, a budget, weights or a window of nothing, which
+    /// would silently do nothing; when the model or the weights cannot be loaded.
     pub(crate) fn load(
         &self,
         encoder: Option<&Arc<dyn Encoder>>,
@@ -162,6 +168,7 @@ impl RerankArgs {
                 ("--rerank-depth", rerank_depth.is_some()),
                 ("--rerank-budget-ms", rerank_budget_ms.is_some()),
                 ("--rerank-mixer", rerank_mixer.is_some()),
+                ("--rerank-window", rerank_window.is_some()),
             ] {
                 if is_given {
                     let told = format!("{option} needs a reranker; name one with --rerank");
@@ -177,10 +184,18 @@ impl RerankArgs {
             let mixer = read().with_context(|| path.display().to_string())?;
             pipeline = pipeline.with_mixer(mixer);
         }
-        let pipeline = Arc::new(pipeline.with_window_tokens(*rerank_window));
+        if let Some(tokens) = rerank_window {
+            pipeline = pipeline.with_window_tokens(*tokens as usize);
+        }
+        let pipeline = Arc::new(pipeline);
         let options = RerankOptions { depth: *rerank_depth, budget_ms: *rerank_budget_ms };
         Ok(Some(RerankSetup { pipeline, options }))
     }
+}
+
+/// Reads the size of a window.
+fn window_tokens() -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(1..=RerankPipeline::MAX_WINDOW_TOKENS as u64)
 }
 
 #[cfg(test)]

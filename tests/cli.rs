@@ -46,6 +46,10 @@ fn help_has_examples_and_bad_usage_exits_with_2() {
         &["eval", "chunking", "nowhere", "--chunker", "fixed:many"],
         &["eval", "chunking", "nowhere", "--chunker", "fixed:250", "--chunks", "0"],
         &["search", "x", "--index", "nowhere", "--strategy", "lexical", "--rerank-depth", "5"],
+        &["search", "x", "--index", "nowhere", "--strategy", "lexical", "--rerank-window", "64"],
+        &["search", "x", "--index", "nowhere", "--rerank", "overlap", "--rerank-window", "0"],
+        &["search", "x", "--index", "nowhere", "--rerank", "overlap", "--rerank-window", "8193"],
+        &["eval", "rerank", "nowhere", "--run", "nowhere", "--rerank-depth", "5"],
     ] {
         assert_eq!(code(arguments), 2, "{arguments:?}");
     }

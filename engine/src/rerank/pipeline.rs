@@ -20,6 +20,10 @@ impl RerankPipeline {
     /// 3,500 tokens in 150 ms, which is 25 windows of this size.
     pub const WINDOW_TOKENS: usize = 128;
 
+    /// Most tokens of a passage that a model can be shown: as long as the longest
+    /// pairs of the models that read long ones.
+    pub const MAX_WINDOW_TOKENS: usize = 8192;
+
     /// Tokens that a pair has beside its window: a question, a title, special ones.
     const PAIR_TOKENS: usize = 24;
 
@@ -48,10 +52,12 @@ impl RerankPipeline {
         Self { late: Some(late), ..self }.identified()
     }
 
-    /// The same with windows of so many tokens, at least 1.
+    /// The same with windows of so many tokens; a number outside 1 to
+    /// [`RerankPipeline::MAX_WINDOW_TOKENS`] counts as the nearer end.
     #[must_use]
     pub fn with_window_tokens(self, window_tokens: usize) -> Self {
-        Self { window_tokens: window_tokens.max(1), ..self }.identified()
+        let window_tokens = window_tokens.clamp(1, Self::MAX_WINDOW_TOKENS);
+        Self { window_tokens, ..self }.identified()
     }
 
     fn identified(self) -> Self {

@@ -29,7 +29,8 @@ follow in the order they had. Only documents that are read are indexed, below TR
 The difference is that of the reranked run from the run as it was, paired over topics.";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, mut_arg("rerank", |arg| arg.default_value("default")))]
+#[command(after_help = EXAMPLES, mut_arg("rerank", |arg| arg.default_value("default")),
+    mut_arg("rerank_depth", |arg| arg.hide(true)))]
 pub(super) struct RerankRunArgs {
     /// The collection's folder
     dir: PathBuf,
@@ -74,6 +75,10 @@ pub(super) struct RerankRunArgs {
 }
 
 pub(super) fn run(args: &RerankRunArgs) -> anyhow::Result<()> {
+    if args.rerank.has_depth() {
+        let told = "--rerank-depth is for searches; how far a run is read, --depth says";
+        return Err(UsageError(told.into()).into());
+    }
     let given = given(args)?;
     let recipe = args.recipe.load(Some(ChunkerSpec::whole()))?;
     let rerank = args.rerank.load(Some(&recipe.encoder), &FetchBar::default())?;
