@@ -84,9 +84,9 @@ pub enum MixerError {
         /// What was given.
         given: String,
     },
-    /// A weight is NaN or infinite.
-    #[error("the weight of {name:?} is {value}; it must be finite")]
-    NotFinite {
+    /// A weight beyond [`Mixer::MAX_WEIGHT`].
+    #[error("the weight of {name:?} is {value}; it must lie within ±{}", Mixer::MAX_WEIGHT)]
+    TooLarge {
         /// Of what.
         name: String,
         /// What it is.
@@ -95,6 +95,10 @@ pub enum MixerError {
 }
 
 impl Mixer {
+    /// The largest weight, and bias, either side of zero. Sums of larger ones could
+    /// overflow, and a candidate whose score is no number has no place in a ranking.
+    pub const MAX_WEIGHT: f64 = 1e6;
+
     /// Reads weights.
     ///
     /// # Errors
@@ -104,17 +108,17 @@ impl Mixer {
         if format != FORMAT {
             return Err(MixerError::Format { found: format });
         }
-        let finite = |name: &str, value: f64| {
-            if value.is_finite() {
+        let bounded = |name: &str, value: f64| {
+            if value.abs() <= Self::MAX_WEIGHT {
                 Ok(value)
             } else {
-                Err(MixerError::NotFinite { name: name.to_owned(), value })
+                Err(MixerError::TooLarge { name: name.to_owned(), value })
             }
         };
         let mut terms = Vec::with_capacity(weights.len() + interactions.len());
         for (name, weight) in &weights {
             let feature = feature(name)?;
-            terms.push(Term { weight: finite(name, *weight)?, times: None, feature });
+            terms.push(Term { weight: bounded(name, *weight)?, times: None, feature });
         }
         for (given, weight) in &interactions {
             let refused = || MixerError::Interaction { given: given.clone() };
@@ -123,11 +127,11 @@ impl Mixer {
             if query.kind() != FeatureKind::Query || model.kind() != FeatureKind::Model {
                 return Err(refused());
             }
-            let weight = finite(given, *weight)?;
+            let weight = bounded(given, *weight)?;
             terms.push(Term { weight, times: Some(query), feature: model });
         }
         terms.retain(|term| term.weight != 0.0);
-        let bias = finite("bias", bias)?;
+        let bias = bounded("bias", bias)?;
         let hash = blake3::hash(format!("{bias} {terms:?}").as_bytes()).to_hex();
         let fingerprint = format!("{name}-{}", &hash[..16]);
         Ok(Self { name, bias, terms, fingerprint })
@@ -288,6 +292,10 @@ mod tests {
         assert!(message(with("", r#""dense * rerank": 1"#)).contains("dense * rerank"));
         assert!(message(with("", r#""question": 1"#)).contains("QUERY_FEATURE"));
         assert!(message(with(r#""dense": 1e999"#, "")).contains("number out of range"));
+        assert!(message(with(r#""dense": 2e6"#, "")).contains("dense"));
+        let large = message(with("", r#""question * rerank": -1e300"#));
+        assert!(large.contains("±1000000"), "{large}");
+        assert!(with(r#""dense": -1e6"#, "").is_ok());
         assert!(
             message(Mixer::from_json(r#"{"format": 2, "name": "t", "weights": {}}"#))
                 .contains("format 2")
