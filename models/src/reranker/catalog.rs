@@ -1,7 +1,7 @@
 //! The rerankers known by name.
 //!
-//! None of these files could be fetched where this was written: no hash is
-//! verified, and what a card says of a model is from the model's own page.
+//! No hash of their files is verified ([`FileHash::Unverified`]), and what a card
+//! says of a model is what the model's own page says.
 
 use super::ScoreActivation;
 use crate::card::{CardFile, FileHash, HubRepository};

@@ -46,8 +46,8 @@ pub enum ScoreActivation {
 }
 
 impl ScoreActivation {
-    /// For outputs whose range nobody states: the library of these models says
-    /// that theirs "can reasonably range" so far.
+    /// For outputs whose range nobody states. Logits of models trained with a binary
+    /// loss seldom go further: beyond ten, the loss has nothing left to teach.
     pub(crate) const UNSTATED_RANGE: Self = Self::Linear { low: -10.0, high: 10.0 };
 }
 
