@@ -233,9 +233,12 @@ impl Searcher {
     }
 }
 
-/// The passage under its title, unless it begins with it already.
+/// The passage under its title, unless it begins with it already. Its words and not
+/// its letters: "Mapping" does not begin with the title "Map".
 fn titled(title: &str, window: &str) -> String {
-    if title.is_empty() || window.starts_with(title) {
+    let goes_on = |rest: &str| rest.chars().next().is_some_and(char::is_alphanumeric);
+    let begins_with_it = window.strip_prefix(title).is_some_and(|rest| !goes_on(rest));
+    if title.is_empty() || begins_with_it {
         window.to_owned()
     } else {
         format!("{title}\n{window}")
@@ -393,6 +396,8 @@ mod tests {
     fn a_title_stands_once_before_its_passage() {
         assert_eq!(titled("Maps", "keys and values"), "Maps\nkeys and values");
         assert_eq!(titled("Maps", "Maps\n\nkeys"), "Maps\n\nkeys");
+        assert_eq!(titled("Maps", "Maps: keys"), "Maps: keys");
+        assert_eq!(titled("Map", "Mapping keys"), "Map\nMapping keys");
         assert_eq!(titled("", "keys"), "keys");
     }
 
