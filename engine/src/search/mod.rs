@@ -2,8 +2,9 @@
 //!
 //! The ladder: a [`SearchRequest`] is what a caller asks; [`SearchPlan::resolve`]
 //! makes it a plan, in which nothing is left open; the legs turn the plan into
-//! two [`RankedList`](crate::RankedList)s; fusion makes them one; a reranker, where one is asked for,
-//! puts its head in a better order; fetching turns its best entries into [`Hit`]s.
+//! two [`RankedList`](crate::RankedList)s; fusion makes them one; a reranker, where one
+//! is asked for, puts its head in a better order; fetching turns its best entries into
+//! [`Hit`]s.
 //! [`Searcher::search`] shows the stages in order; `legs`, `candidates`, `rerank`,
 //! `fetch`, `explain` and `why_not` hold one stage each.
 
@@ -73,8 +74,8 @@ impl Searcher {
         Self { reranker: Some(reranker), ..self }
     }
 
-    /// Runs a search in the calling thread; a large hybrid search uses a second
-    /// one for its lexical leg.
+    /// Runs a search in the calling thread; a large hybrid search uses a second one
+    /// for its lexical leg, and reranking all those that searches share.
     ///
     /// # Returns
     /// At most `top` hits, best first. Without a deadline and a reranker's budget the
