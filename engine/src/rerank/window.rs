@@ -21,6 +21,14 @@ pub(crate) struct WordMatch {
 /// with two words of the query once beats one with a word twice.
 const REPEATED: f64 = 0.1;
 
+/// Bytes beyond which a run without blanks is no word but a text of its own, as in
+/// Chinese or in minified code: there, windows begin and end anywhere.
+const LONGEST_WORD: usize = 64;
+
+/// Bytes of the pieces such a run is taken in, so that a window is exact to some
+/// characters; at least four, the longest character.
+const PIECE: usize = 16;
+
 /// Bytes of running English that fill so many tokens of a WordPiece vocabulary.
 ///
 /// Bytes and not words: prose has 1.3 tokens a word and a chemist's abstract 1.6,
@@ -34,7 +42,8 @@ pub(crate) fn bytes_for_tokens(tokens: usize) -> usize {
 ///
 /// # Arguments
 /// * `matches` - in the order of the text.
-/// * `most` - bytes, at least 1; a word that is longer is shown alone.
+/// * `most` - bytes, at least 1; a word that is longer is shown alone, a run of more than
+///   [`LONGEST_WORD`] bytes is cut between characters.
 ///
 /// # Returns
 /// Bytes of `text`, from the start of a word to the end of one; all of a short
@@ -83,10 +92,20 @@ fn weigh(matches: &[WordMatch]) -> f64 {
     matches.iter().enumerate().map(value).sum()
 }
 
-/// Runs without white space.
+/// Runs without white space, the longest in pieces.
 fn words(text: &str) -> Vec<Span> {
-    let at = |word: &str| word.as_ptr() as usize - text.as_ptr() as usize;
-    text.split_whitespace().map(|word| Span::new(at(word), at(word) + word.len())).collect()
+    let mut words = Vec::new();
+    for run in text.split_whitespace() {
+        let mut start = run.as_ptr() as usize - text.as_ptr() as usize;
+        let end = start + run.len();
+        while run.len() > LONGEST_WORD && end - start > PIECE {
+            let cut = text.floor_char_boundary(start + PIECE);
+            words.push(Span::new(start, cut));
+            start = cut;
+        }
+        words.push(Span::new(start, end));
+    }
+    words
 }
 
 #[cfg(test)]
@@ -128,6 +147,18 @@ mod tests {
         assert_eq!(window(" \n", &["a"], 2), "");
         assert_eq!(window("endless b", &["b", "endless"], 3), "b");
         assert_eq!(window("endless b", &[], 3), "endless", "a word is never cut");
+    }
+
+    #[test]
+    fn text_without_blanks_is_cut_between_characters() {
+        let text = format!("{}借用{}", "所有权".repeat(50), "値".repeat(50));
+        let found = text.find("借用").unwrap();
+        let span = Span::new(found, found + "借用".len());
+        let shown = best_window(&text, &[WordMatch { span, word: 0, weight: 1.0 }], 90);
+        assert!(shown.slice(&text).unwrap().contains("借用"), "{shown:?}");
+        assert!((60..=90).contains(&(shown.end - shown.start)), "{shown:?}");
+        let start = best_window(&text, &[], 90).slice(&text).unwrap();
+        assert!(text.starts_with(start) && (60..=90).contains(&start.len()), "{start}");
     }
 
     proptest! {
