@@ -64,7 +64,8 @@ pub struct RerankOptions {
     /// `None` for [`SearchRequest::DEFAULT_RERANK_DEPTH`].
     pub depth: Option<usize>,
     /// Milliseconds the stage may take. What it would take is estimated first, and
-    /// only as many candidates are begun as are expected to fit; when it takes
+    /// only as many candidates are begun as are expected to fit, but one at least
+    /// unless this is 0, so that an estimate can be corrected; when it takes
     /// longer after all, no further batch starts. `None`: no limit, and the result
     /// does not depend on the machine's speed.
     pub budget_ms: Option<u64>,
@@ -94,8 +95,9 @@ pub struct SearchRequest {
     /// Documents to be ranked instead of searched for, with another system's
     /// scores: they are the first stage, and the legs only tell what they think of
     /// them. Of a document with several chunks, the legs choose the best one. Those
-    /// that the index lacks, or the filter excludes, are left out; `depth` has no
-    /// say. `None` searches.
+    /// that the index lacks, or the filter excludes, are left out, and where vectors
+    /// are searched those too that the query's `+` and `-` exclude; `depth` has no say.
+    /// `None` searches.
     pub candidates: Option<Vec<(DocumentId, f64)>>,
     /// Which documents may be found.
     pub filter: Option<Filter>,
