@@ -148,14 +148,11 @@ impl Described {
             let number = text.parse::<f32>().ok().filter(|number| number.is_finite());
             number.map(Some).ok_or_else(|| error(format!("`{name}` is {text:?}, no number")))
         };
-        let ScoreActivation::Linear { low, high } = ScoreActivation::UNSTATED_RANGE else {
-            return Err(error("a range is linear".to_owned()));
-        };
         let activation = match entries.get("activation").map(String::as_str) {
             Some("sigmoid") => ScoreActivation::Sigmoid,
             None | Some("linear") => {
-                let low = number("score_low")?.unwrap_or(low);
-                let high = number("score_high")?.unwrap_or(high);
+                let low = number("score_low")?.unwrap_or(ScoreActivation::UNSTATED_LOW);
+                let high = number("score_high")?.unwrap_or(ScoreActivation::UNSTATED_HIGH);
                 if low >= high {
                     return Err(error(format!("scores from {low} to {high} are no range")));
                 }

@@ -48,7 +48,12 @@ pub enum ScoreActivation {
 impl ScoreActivation {
     /// For outputs whose range nobody states. Logits of models trained with a binary
     /// loss seldom go further: beyond ten, the loss has nothing left to teach.
-    pub(crate) const UNSTATED_RANGE: Self = Self::Linear { low: -10.0, high: 10.0 };
+    pub(crate) const UNSTATED_RANGE: Self =
+        Self::Linear { low: Self::UNSTATED_LOW, high: Self::UNSTATED_HIGH };
+    /// Its lower end.
+    pub(crate) const UNSTATED_LOW: f32 = -10.0;
+    /// Its upper end.
+    pub(crate) const UNSTATED_HIGH: f32 = 10.0;
 }
 
 /// A reranker's numbers, and with that, what runs them.
