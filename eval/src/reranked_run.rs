@@ -110,17 +110,8 @@ pub fn rerank_run(
     let searcher = index.searcher().with_reranker(options.rerank.pipeline.clone());
     let setup = options.setup();
     let rerank = setup.options;
-    let mut reranked = RerankedRun {
-        run: Run::new(format!("{}-reranked", given.run.tag)),
-        evaluation: evaluate(&given.run, &given.qrels, &options.measures),
-        before: evaluate(&given.run, &given.qrels, &options.measures),
-        timings: StagePercentiles::new(),
-        reports: Vec::new(),
-        features: Vec::new(),
-        n_without_text: 0,
-        indexing: record,
-        fingerprint: fingerprint.with("run", given.run.digest()).with("rerank", setup.describe()),
-    };
+    let mut run = Run::new(format!("{}-reranked", given.run.tag));
+    let (mut reports, mut features, mut n_without_text) = (Vec::new(), Vec::new(), 0);
     let mut timings: Vec<StageTimings> = Vec::new();
     let total = given.run.iter().count();
     for (at, (topic, entries)) in given.run.iter().enumerate() {
@@ -128,18 +119,26 @@ pub fn rerank_run(
         if let Some(known) = text.filter(|known| !known.text.trim().is_empty()) {
             let read = reread(&searcher, known, entries, rerank)?;
             timings.push(read.timings);
-            reranked.reports.extend(read.report);
-            reranked.features.extend(read.features);
-            reranked.run.insert(topic, read.ranking);
+            reports.extend(read.report);
+            features.extend(read.features);
+            run.insert(topic, read.ranking);
         } else {
-            reranked.n_without_text += 1;
-            reranked.run.insert(topic, entries.iter().map(plain));
+            n_without_text += 1;
+            run.insert(topic, entries.iter().map(plain));
         }
         progress.topics(at + 1, total);
     }
-    reranked.evaluation = evaluate(&reranked.run, &given.qrels, &options.measures);
-    reranked.timings = stage_percentiles(&timings);
-    Ok(reranked)
+    Ok(RerankedRun {
+        evaluation: evaluate(&run, &given.qrels, &options.measures),
+        before: evaluate(&given.run, &given.qrels, &options.measures),
+        run,
+        timings: stage_percentiles(&timings),
+        reports,
+        features,
+        n_without_text,
+        indexing: record,
+        fingerprint: fingerprint.with("run", given.run.digest()).with("rerank", setup.describe()),
+    })
 }
 
 /// The index of the documents that may be read.
