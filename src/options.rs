@@ -115,7 +115,7 @@ pub(crate) struct RerankArgs {
     /// What reranks the first hits: none, default, late or late:idf (the index's
     /// encoder, token by token), a reranker of `trovato models list`, a directory
     /// with a BERT classifier or an ONNX graph, or a delta file; NAME+late adds late
-    /// interaction as a feature
+    /// interaction as a feature, for weights that use it
     #[arg(long, value_name = "NAME", default_value = NO_RERANKER)]
     rerank: String,
 
@@ -138,6 +138,22 @@ pub(crate) struct RerankArgs {
     rerank_window: Option<u64>,
 }
 
+/// What a reranked search is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RerankUse {
+    /// Its hits.
+    Hits,
+    /// What was known of each candidate, weighed by the mixer or not.
+    Features,
+}
+
+impl RerankUse {
+    /// That of a command which may write features to a file.
+    pub(crate) fn of(features_out: Option<&PathBuf>) -> Self {
+        if features_out.is_some() { Self::Features } else { Self::Hits }
+    }
+}
+
 impl RerankArgs {
     /// Whether the reranker reads with the index's encoder.
     pub(crate) fn needs_encoder(&self) -> bool {
@@ -156,11 +172,13 @@ impl RerankArgs {
     ///
     /// # Errors
     /// [`UsageError`] for a depth, a budget, weights or a window of nothing, which
-    /// would silently do nothing; when the model or the weights cannot be loaded.
+    /// would silently do nothing, and for late interaction beside a model where
+    /// neither weights nor features want it; when the model or the weights cannot be loaded.
     pub(crate) fn load(
         &self,
         encoder: Option<&Arc<dyn Encoder>>,
         progress: &dyn Progress,
+        wanted: RerankUse,
     ) -> anyhow::Result<Option<RerankSetup>> {
         let Self { rerank, rerank_depth, rerank_budget_ms, rerank_mixer, rerank_window } = self;
         let Some(mut pipeline) = load_reranker(rerank, encoder, progress)? else {
@@ -183,6 +201,14 @@ impl RerankArgs {
             };
             let mixer = read().with_context(|| path.display().to_string())?;
             pipeline = pipeline.with_mixer(mixer);
+        }
+        if wanted == RerankUse::Hits && pipeline.has_idle_late_interaction() {
+            let told = format!(
+                "--rerank {rerank} reads every candidate twice, and {} has no weight for max_sim; \
+                 leave late interaction out, or give weights with --rerank-mixer",
+                pipeline.mixer().name()
+            );
+            return Err(UsageError(told).into());
         }
         if let Some(tokens) = rerank_window {
             pipeline = pipeline.with_window_tokens(*tokens as usize);

@@ -191,6 +191,12 @@ fn a_run_file_scores_as_the_run_it_was_written_from() {
     assert!(reranked["rerank"]["reranker"].as_str().unwrap().starts_with("late:idf over"));
     assert_eq!(fs::read_to_string(&out).unwrap().lines().count(), 6 * 18);
     assert_eq!(fs::read_to_string(&features).unwrap().lines().count(), 6 * 6);
+
+    let given = ["eval", "rerank", text(&beir), "--run", text(&run), "--rerank", "overlap+late"];
+    let idle = trovato(&given);
+    assert_eq!(idle.status.code(), Some(2));
+    let told = String::from_utf8(idle.stderr).unwrap();
+    assert!(told.contains("no weight for max_sim"), "{told}");
 }
 
 const OWNERSHIP: &str = "# Ownership\n\nOwnership is a set of rules that govern how a program \

@@ -406,9 +406,11 @@ fn leaves_recombine_to_the_reranked_score() {
     )
     .unwrap();
     let late = LateInteraction::new(support::encoder(), TokenWeighting::Idf).unwrap();
-    let pipeline = RerankPipeline::new(Arc::new(OverlapReranker))
-        .with_mixer(weights)
-        .with_late_interaction(Arc::new(late));
+    let pipeline =
+        RerankPipeline::new(Arc::new(OverlapReranker)).with_late_interaction(Arc::new(late));
+    assert!(pipeline.has_idle_late_interaction(), "the shipped weights have none for it");
+    let pipeline = pipeline.with_mixer(weights);
+    assert!(!pipeline.has_idle_late_interaction());
     let mut n_unread = 0;
     for query in ["borrow", "trait object lifetime", "is a closure an iterator?"] {
         let options = RerankOptions { depth: Some(12), budget_ms: None };

@@ -12,7 +12,7 @@ use engine::{
 };
 
 use crate::encoder;
-use crate::options::{self, RerankArgs, StrategyArgs, UsageError};
+use crate::options::{self, RerankArgs, RerankUse, StrategyArgs, UsageError};
 use crate::progress::FetchBar;
 
 const EXAMPLES: &str = "\
@@ -121,7 +121,7 @@ pub(crate) fn run(args: SearchArgs) -> anyhow::Result<()> {
         VerifyName::Full => Verify::Full,
         VerifyName::Lazy => Verify::Lazy,
     };
-    let rerank = args.rerank.load(encoder.as_ref(), &FetchBar::default())?;
+    let rerank = args.rerank.load(encoder.as_ref(), &FetchBar::default(), RerankUse::Hits)?;
     let index = Index::open(&args.index, OpenOptions { encoder, verify })?;
     let mut searcher = index.searcher();
     if let Some(rerank) = &rerank {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{LateInteraction, Mixer, ModelScores, RerankError, RerankQuery, Reranker};
+use super::{Feature, LateInteraction, Mixer, ModelScores, RerankError, RerankQuery, Reranker};
 
 /// A reranker with its window and its mixer.
 #[derive(Clone)]
@@ -89,6 +89,13 @@ impl RerankPipeline {
     /// Tokens of a passage that a model is shown.
     pub fn window_tokens(&self) -> usize {
         self.window_tokens
+    }
+
+    /// Whether late interaction beside the reranker takes its time and moves no score,
+    /// as the mixer has no weight for it: of use only to learn one.
+    pub fn has_idle_late_interaction(&self) -> bool {
+        let (terms, _) = self.mixer.terms();
+        self.late.is_some() && terms.iter().all(|term| term.feature != Feature::MaxSim)
     }
 
     /// Milliseconds that one thread is expected to need for a candidate.

@@ -13,7 +13,7 @@ use ingest::chunk::ChunkerSpec;
 
 use super::recipe::{EvalBars, RecipeArgs, index_cache};
 use super::table::print_scores;
-use crate::options::{RerankArgs, StrategyArgs, UsageError, print_json};
+use crate::options::{RerankArgs, RerankUse, StrategyArgs, UsageError, print_json};
 use crate::progress::FetchBar;
 
 const EXAMPLES: &str = "\
@@ -85,7 +85,8 @@ pub(super) fn run(args: CollectionArgs) -> anyhow::Result<()> {
         eprintln!("note: {n} judged topics of {name} are not in queries.jsonl; they count 0");
     }
     let recipe = args.recipe.load(Some(args.chunker))?;
-    let rerank = args.rerank.load(Some(&recipe.encoder), &FetchBar::default())?;
+    let wanted = RerankUse::of(args.features_out.as_ref());
+    let rerank = args.rerank.load(Some(&recipe.encoder), &FetchBar::default(), wanted)?;
     if args.features_out.is_some() && rerank.is_none() {
         let told = "--features-out tells what a reranker knew; name one with --rerank";
         return Err(UsageError(told.to_owned()).into());

@@ -14,7 +14,7 @@ use ingest::chunk::ChunkerSpec;
 
 use super::recipe::{EvalBars, RecipeArgs, index_cache};
 use super::table::print_scores;
-use crate::options::{RerankArgs, UsageError, print_json};
+use crate::options::{RerankArgs, RerankUse, UsageError, print_json};
 use crate::progress::FetchBar;
 
 const EXAMPLES: &str = "\
@@ -81,7 +81,8 @@ pub(super) fn run(args: &RerankRunArgs) -> anyhow::Result<()> {
     }
     let given = given(args)?;
     let recipe = args.recipe.load(Some(ChunkerSpec::whole()))?;
-    let rerank = args.rerank.load(Some(&recipe.encoder), &FetchBar::default())?;
+    let wanted = RerankUse::of(args.features_out.as_ref());
+    let rerank = args.rerank.load(Some(&recipe.encoder), &FetchBar::default(), wanted)?;
     let rerank = rerank.ok_or_else(|| {
         UsageError("--rerank none leaves the run as it is; `trovato eval score` scores it".into())
     })?;
