@@ -61,7 +61,8 @@ pub enum Detail {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RerankOptions {
     /// Candidates that may be read, up to [`SearchRequest::MAX_RERANK_DEPTH`];
-    /// `None` for [`SearchRequest::DEFAULT_RERANK_DEPTH`].
+    /// `None` for [`SearchRequest::DEFAULT_RERANK_DEPTH`]. The first stage may have
+    /// found fewer: [`crate::RerankReport::candidates`] says how many there were.
     pub depth: Option<usize>,
     /// Milliseconds the stage may take. What it would take is estimated first, and
     /// only as many candidates are begun as are expected to fit, but one at least
