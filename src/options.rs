@@ -1,9 +1,15 @@
 //! Options that several subcommands share, and how failures are told.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
 
+use anyhow::Context;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use engine::{Fusion, Strategy};
+use engine::{Encoder, Fusion, Mixer, RerankOptions, RerankPipeline, Strategy};
+use eval::{NO_RERANKER, RerankSetup, load_reranker, needs_encoder};
+use models::Progress;
 
 /// A command line whose parts contradict each other: exit code 2, like those
 /// the parser itself refuses.
@@ -79,14 +85,7 @@ impl StrategyName {
     }
 }
 
-/// How passages are reranked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RerankName {
-    /// Not at all.
-    None,
-}
-
-/// `--strategy`, `--fusion` and `--rerank`.
+/// `--strategy` and `--fusion`.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct StrategyArgs {
     /// Which legs are searched
@@ -97,10 +96,6 @@ pub(crate) struct StrategyArgs {
     /// K the constant for 1-based ranks and W the dense leg's weight
     #[arg(long, value_name = "METHOD")]
     fusion: Option<Fusion>,
-
-    /// Reranker for the first hits
-    #[arg(long, value_enum, value_name = "NAME", default_value = "none")]
-    rerank: RerankName,
 }
 
 impl StrategyArgs {
@@ -110,9 +105,123 @@ impl StrategyArgs {
     /// [`UsageError`] for `--fusion` with a single leg, where it would silently
     /// do nothing.
     pub(crate) fn resolve(self) -> Result<Strategy, UsageError> {
-        let RerankName::None = self.rerank;
         self.strategy.with_fusion(self.fusion)
     }
+}
+
+/// What reranks the first hits, and how far.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RerankArgs {
+    /// What reranks the first hits: none, default, late or late:idf (the index's
+    /// encoder, token by token), a reranker of `trovato models list`, a directory
+    /// with a BERT classifier or an ONNX graph, or a delta file; NAME+late adds late
+    /// interaction as a feature, for weights that use it
+    #[arg(long, value_name = "NAME", default_value = NO_RERANKER)]
+    rerank: String,
+
+    /// How many candidates may be reranked, 1 to 1000 [default: 50]
+    #[arg(long, value_name = "N")]
+    rerank_depth: Option<usize>,
+
+    /// How long reranking may take; as many candidates as are expected to fit are
+    /// read, the others keep their order behind them [default: no limit]
+    #[arg(long, value_name = "MS")]
+    rerank_budget_ms: Option<u64>,
+
+    /// Weights of the final score, instead of the shipped ones
+    #[arg(long, value_name = "FILE")]
+    rerank_mixer: Option<PathBuf>,
+
+    /// Tokens of a passage that the reranker is shown, where the question's words are
+    /// densest, 1 to 8192 [default: 128]
+    #[arg(long, value_name = "TOKENS", value_parser = window_tokens())]
+    rerank_window: Option<u64>,
+}
+
+/// What a reranked search is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RerankUse {
+    /// Its hits.
+    Hits,
+    /// What was known of each candidate, weighed by the mixer or not.
+    Features,
+}
+
+impl RerankUse {
+    /// That of a command which may write features to a file.
+    pub(crate) fn of(features_out: Option<&PathBuf>) -> Self {
+        if features_out.is_some() { Self::Features } else { Self::Hits }
+    }
+}
+
+impl RerankArgs {
+    /// Whether the reranker reads with the index's encoder.
+    pub(crate) fn needs_encoder(&self) -> bool {
+        needs_encoder(&self.rerank)
+    }
+
+    /// Whether `--rerank-depth` was given.
+    pub(crate) fn has_depth(&self) -> bool {
+        self.rerank_depth.is_some()
+    }
+
+    /// Loads the reranker; `None` for none.
+    ///
+    /// # Arguments
+    /// * `encoder` - the index's, where it is loaded.
+    ///
+    /// # Errors
+    /// [`UsageError`] for a depth, a budget, weights or a window of nothing, which
+    /// would silently do nothing, and for late interaction beside a model where
+    /// neither weights nor features want it; when the model or the weights cannot be loaded.
+    pub(crate) fn load(
+        &self,
+        encoder: Option<&Arc<dyn Encoder>>,
+        progress: &dyn Progress,
+        wanted: RerankUse,
+    ) -> anyhow::Result<Option<RerankSetup>> {
+        let Self { rerank, rerank_depth, rerank_budget_ms, rerank_mixer, rerank_window } = self;
+        let Some(mut pipeline) = load_reranker(rerank, encoder, progress)? else {
+            for (option, is_given) in [
+                ("--rerank-depth", rerank_depth.is_some()),
+                ("--rerank-budget-ms", rerank_budget_ms.is_some()),
+                ("--rerank-mixer", rerank_mixer.is_some()),
+                ("--rerank-window", rerank_window.is_some()),
+            ] {
+                if is_given {
+                    let told = format!("{option} needs a reranker; name one with --rerank");
+                    return Err(UsageError(told).into());
+                }
+            }
+            return Ok(None);
+        };
+        if let Some(path) = rerank_mixer {
+            let read = || -> anyhow::Result<Mixer> {
+                Ok(Mixer::from_json(&std::fs::read_to_string(path)?)?)
+            };
+            let mixer = read().with_context(|| path.display().to_string())?;
+            pipeline = pipeline.with_mixer(mixer);
+        }
+        if wanted == RerankUse::Hits && pipeline.has_idle_late_interaction() {
+            let told = format!(
+                "--rerank {rerank} reads every candidate twice, and {} has no weight for max_sim; \
+                 leave late interaction out, or give weights with --rerank-mixer",
+                pipeline.mixer().name()
+            );
+            return Err(UsageError(told).into());
+        }
+        if let Some(tokens) = rerank_window {
+            pipeline = pipeline.with_window_tokens(*tokens as usize);
+        }
+        let pipeline = Arc::new(pipeline);
+        let options = RerankOptions { depth: *rerank_depth, budget_ms: *rerank_budget_ms };
+        Ok(Some(RerankSetup { pipeline, options }))
+    }
+}
+
+/// Reads the size of a window.
+fn window_tokens() -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(1..=RerankPipeline::MAX_WINDOW_TOKENS as u64)
 }
 
 #[cfg(test)]

@@ -45,6 +45,11 @@ fn help_has_examples_and_bad_usage_exits_with_2() {
         &["eval", "chunking", "nowhere", "--chunker", "fixed:250"],
         &["eval", "chunking", "nowhere", "--chunker", "fixed:many"],
         &["eval", "chunking", "nowhere", "--chunker", "fixed:250", "--chunks", "0"],
+        &["search", "x", "--index", "nowhere", "--strategy", "lexical", "--rerank-depth", "5"],
+        &["search", "x", "--index", "nowhere", "--strategy", "lexical", "--rerank-window", "64"],
+        &["search", "x", "--index", "nowhere", "--rerank", "overlap", "--rerank-window", "0"],
+        &["search", "x", "--index", "nowhere", "--rerank", "overlap", "--rerank-window", "8193"],
+        &["eval", "rerank", "nowhere", "--run", "nowhere", "--rerank-depth", "5"],
     ] {
         assert_eq!(code(arguments), 2, "{arguments:?}");
     }
@@ -52,6 +57,11 @@ fn help_has_examples_and_bad_usage_exits_with_2() {
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("nowhere") && told.contains("trovato ingest"), "{told}");
+    let lexical = ["search", "x", "--index", "nowhere", "--strategy", "lexical", "--rerank"];
+    let output = trovato(&[&lexical[..], &["default"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("no reranker ships") && told.contains("`late`"), "{told}");
 }
 
 #[test]
@@ -157,6 +167,36 @@ fn a_run_file_scores_as_the_run_it_was_written_from() {
     }
     let ndcg = scored["measures"]["nDCG@10"]["mean"].as_f64().unwrap();
     assert!(ndcg > 0.8, "{ndcg}");
+
+    let (out, features) = (dir.path().join("reranked.run"), dir.path().join("features.jsonl"));
+    let reranked = json(&[
+        "eval",
+        "rerank",
+        text(&beir),
+        "--run",
+        text(&run),
+        "--rerank",
+        "late:idf",
+        "--depth",
+        "6",
+        "--measures",
+        measures,
+        "--run-out",
+        text(&out),
+        "--features-out",
+        text(&features),
+        "--json",
+    ]);
+    assert_eq!((&reranked["topics"], &reranked["rerank"]["mean_scored"]), (&6.into(), &6.0.into()));
+    assert!(reranked["rerank"]["reranker"].as_str().unwrap().starts_with("late:idf over"));
+    assert_eq!(fs::read_to_string(&out).unwrap().lines().count(), 6 * 18);
+    assert_eq!(fs::read_to_string(&features).unwrap().lines().count(), 6 * 6);
+
+    let given = ["eval", "rerank", text(&beir), "--run", text(&run), "--rerank", "overlap+late"];
+    let idle = trovato(&given);
+    assert_eq!(idle.status.code(), Some(2));
+    let told = String::from_utf8(idle.stderr).unwrap();
+    assert!(told.contains("no weight for max_sim"), "{told}");
 }
 
 const OWNERSHIP: &str = "# Ownership\n\nOwnership is a set of rules that govern how a program \

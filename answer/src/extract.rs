@@ -137,6 +137,7 @@ mod tests {
             fields: BTreeMap::new(),
             duplicates: vec![],
             similar: vec![],
+            features: None,
             explanation: None,
         }
     }

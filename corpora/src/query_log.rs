@@ -56,6 +56,12 @@ pub struct LoggedRequest {
     /// Candidates of each leg, where the client chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub depth: Option<usize>,
+    /// What reranked; absent where nothing did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerank: Option<String>,
+    /// Candidates that might be reranked, where it was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerank_depth: Option<usize>,
     /// The filter expression, after redaction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
@@ -164,6 +170,8 @@ mod tests {
                 fusion: Some("dbsf:0.5".to_owned()),
                 top: 10,
                 depth: None,
+                rerank: None,
+                rerank_depth: None,
                 filter: Some("author = \"ann@example.org\"".to_owned()),
                 per_document: None,
                 typos: false,

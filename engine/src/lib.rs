@@ -52,6 +52,7 @@ mod index;
 mod lexical;
 mod ord_set;
 mod ranked_list;
+mod rerank;
 mod search;
 mod segment_file;
 mod store;
@@ -64,7 +65,8 @@ pub use document::{Block, BlockKind, Chunk, ChunkOrd, Document, DocumentId, Fiel
 pub use encoder::{
     AsymmetricEncoder, Embeddings, EncodeError, Encoder, EncoderFiles, EncoderSpec, HashEncoder,
     NativeEncoder, OnnxEncoder, PieceOf, Pooling, Precision, ProductRate, ProductRates,
-    StaticEncoder, StaticSpec, StaticTable, TextRole, Vocabulary, WordPieces,
+    ScorePooling, StaticEncoder, StaticSpec, StaticTable, TextRole, TokenVectors, Vocabulary,
+    WordPieces,
 };
 pub use error::{DocumentError, SegmentError};
 pub use fusion::Fusion;
@@ -78,10 +80,16 @@ pub use lexical::{
 };
 pub use ord_set::OrdSet;
 pub use ranked_list::{RankedList, ScoredChunk};
+pub use rerank::{
+    CrossEncoder, CrossEncoderFiles, CrossEncoderSpec, Feature, FeatureKind, Features,
+    LateInteraction, Mixer, MixerError, OnnxCrossEncoder, OverlapReranker, RerankError,
+    RerankPipeline, RerankQuery, Reranker, ScoreActivation, TokenWeighting, WordWeight,
+};
 pub use search::{
-    Degradation, Detail, Explanation, Hit, LegPlace, NearDuplicates, Operation, Schedule,
-    ScoreKind, SearchError, SearchOutcome, SearchPlan, SearchRequest, Searcher, Stage,
-    StageTimings, Strategy, WhyNot, filter,
+    Degradation, Detail, Explanation, Hit, LegPlace, NearDuplicates, Operation, OrderedBy,
+    RerankOptions, RerankPace, RerankPlan, RerankReport, RerankStop, Schedule, ScoreKind,
+    SearchError, SearchOutcome, SearchPlan, SearchRequest, Searcher, Stage, StageTimings, Strategy,
+    WhyNot, filter,
 };
 pub use segment_file::Verify;
 pub use store::{Signature, StoredChunk, StoredDocument};

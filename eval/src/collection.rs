@@ -13,6 +13,7 @@ use crate::fingerprint::Fingerprint;
 use crate::index_cache::{CachedIndex, IndexCache, Reuse};
 use crate::indexing::{IndexingRecord, Recipe, build_index, corpus_digest};
 use crate::measure::RequestedMeasure;
+use crate::reranker::RerankSetup;
 use crate::timing::{StagePercentiles, stage_percentiles};
 use crate::topic_run::{OwnDocument, TopicRun, TopicRunOptions, run_topics};
 
@@ -25,6 +26,8 @@ pub struct CollectionOptions {
     pub strategy: Strategy,
     /// Candidates of each leg; `None` for the engine's default.
     pub depth: Option<usize>,
+    /// What reranks; `None` leaves the first stage's order.
+    pub rerank: Option<RerankSetup>,
     /// What is measured.
     pub measures: Vec<RequestedMeasure>,
     /// What happens to a topic's own document.
@@ -97,18 +100,24 @@ pub fn evaluate_collection(
         strategy: options.strategy,
         top,
         depth: Some(depth),
+        rerank: options.rerank.as_ref().map(|rerank| rerank.options),
         own_document: options.own_document,
     };
-    let fingerprint = fingerprint
+    let mut fingerprint = fingerprint
         .with("split", collection.split.as_str())
         .with("strategy", strategy_name(options.strategy))
         .with("depth", depth.to_string());
-    let tag = format!("trovato-{}", strategy_name(options.strategy).replace(' ', "-"));
+    let mut tag = format!("trovato-{}", strategy_name(options.strategy).replace(' ', "-"));
+    let mut searcher = index.searcher();
+    if let Some(rerank) = &options.rerank {
+        fingerprint = fingerprint.with("rerank", rerank.describe());
+        tag.push_str("-reranked");
+        searcher = searcher.with_reranker(rerank.pipeline.clone());
+    }
     let n_topics = collection.topics.len();
-    let topic_run =
-        run_topics(&index.searcher(), &collection.topics, &run_options, &tag, &mut |done| {
-            progress.topics(done, n_topics);
-        })?;
+    let topic_run = run_topics(&searcher, &collection.topics, &run_options, &tag, &mut |done| {
+        progress.topics(done, n_topics);
+    })?;
     Ok(CollectionOutcome {
         evaluation: evaluate(&topic_run.run, &collection.qrels, &options.measures),
         timings: stage_percentiles(&topic_run.timings),

@@ -51,6 +51,14 @@ pub enum EvalError {
         /// The corpus.
         corpus: String,
     },
+    /// A run cannot be reranked so far down.
+    #[error("the depth is {depth}; from 1 to {limit} documents of a topic can be reranked")]
+    RerankDepth {
+        /// What was asked for.
+        depth: usize,
+        /// The most.
+        limit: usize,
+    },
     /// Systems were scored on different topics.
     #[error(transparent)]
     Paired(#[from] PairedError),

@@ -254,6 +254,7 @@ fn measure_collection(
             strategy,
             top: SearchRequest::DEFAULT_DEPTH,
             depth: None,
+            rerank: None,
             own_document: OwnDocument::Keep,
         };
         let run =

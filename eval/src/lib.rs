@@ -4,7 +4,8 @@
 //! relevant) by [`Measure`]s, with intervals from [`stats`]. Three ways lead
 //! there: [`evaluate_collection`] takes a BEIR folder from files to figures,
 //! [`evaluate_questions`] judges passages by the quotes that prove an answer,
-//! and a run file from anywhere is read by [`read_run`]. [`evaluate_chunking`]
+//! and a run file from anywhere is read by [`read_run`], and put in another order by
+//! [`rerank_run`]. [`evaluate_chunking`]
 //! judges ways of cutting by the text they bring ([`SpanMeasure`]). [`run_gate`] compares
 //! with stored figures; [`measure_grid`] is the experiment behind the default
 //! fusion. [`audit()`] says whether a question file is fit to measure with,
@@ -25,6 +26,7 @@ mod encoder;
 mod error;
 mod evaluation;
 mod experiment;
+mod feature_file;
 mod fingerprint;
 mod gate;
 mod grid;
@@ -38,6 +40,8 @@ mod probe;
 mod questions;
 mod replay;
 mod report;
+mod reranked_run;
+mod reranker;
 mod run;
 mod run_file;
 mod splits;
@@ -72,6 +76,7 @@ pub use experiment::{
     SystemError, SystemReport, SystemRow, SystemRun, SystemScores, SystemSpec, TopicDiff,
     TopicRanking, TopicReport, Truth, parse_strategy, run_experiment, topic_diffs,
 };
+pub use feature_file::{FeatureRow, write_features};
 pub use fingerprint::Fingerprint;
 pub use gate::{Baseline, GATE_COLLECTION, GateOutcome, GateRow, Verdict, run_gate};
 pub use grid::{
@@ -102,9 +107,11 @@ pub use replay::{
     judging_lines, parse_judging_lines, questions_from_judgments, rank_biased_overlap, replay,
 };
 pub use report::{
-    ByMeasure, Difference, Estimate, NamedEstimates, QuestionScoreReport, ScoreReport,
-    StrategyReport, TopicCounts,
+    ByMeasure, Difference, Estimate, NamedEstimates, QuestionScoreReport, RerankSummary,
+    ScoreReport, StrategyReport, TopicCounts,
 };
+pub use reranked_run::{RerankRunOptions, RerankedRun, RunToRerank, rerank_run};
+pub use reranker::{LoadRerankerError, NO_RERANKER, RerankSetup, load_reranker, needs_encoder};
 pub use run::{Run, RunEntry, fold_chunks};
 pub use run_file::{RunFileError, read_run, write_run};
 pub use timing::{Percentiles, StagePercentiles, stage_percentiles};

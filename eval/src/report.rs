@@ -1,15 +1,18 @@
 //! What is printed with `--json`: the reports' own types, apart from what they
 //! are made from.
 
+use engine::{RerankOptions, RerankReport, RerankStop, SearchRequest};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::collection::{CollectionOutcome, strategy_parts};
+use crate::collection::{CollectionOptions, CollectionOutcome, strategy_parts};
 use crate::evaluation::{Evaluation, MeasureResult};
 use crate::fingerprint::Fingerprint;
 use crate::indexing::IndexingRecord;
 use crate::questions::{QuestionReport, StrategyScores};
-use crate::stats::{Bootstrap, PairedError, compare_paired};
+use crate::reranked_run::{RerankRunOptions, RerankedRun};
+use crate::reranker::RerankSetup;
+use crate::stats::{Bootstrap, PairedError, compare_paired, mean};
 use crate::timing::StagePercentiles;
 
 /// A mean with its 95 % interval.
@@ -97,6 +100,9 @@ pub struct ScoreReport {
     /// How the legs were fused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fusion: Option<String>,
+    /// What reranked, and how far it read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerank: Option<RerankSummary>,
     /// The figures.
     pub measures: NamedEstimates,
     /// How far the run is from another on the same topics, where one was named.
@@ -113,6 +119,40 @@ pub struct ScoreReport {
     pub indexing: Option<IndexingRecord>,
     /// Topics that count 0 or are left out, by cause.
     pub topic_counts: TopicCounts,
+}
+
+/// What a reranker did over all topics.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RerankSummary {
+    /// Its name.
+    pub reranker: String,
+    /// Who set the weights of the mix.
+    pub mixer: String,
+    /// Candidates of a topic that might be read.
+    pub depth: usize,
+    /// Milliseconds it might take; absent without a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_ms: Option<u64>,
+    /// Candidates it read, on average over topics.
+    pub mean_scored: f64,
+    /// Topics of which the budget left candidates unread.
+    pub out_of_budget: usize,
+}
+
+impl RerankSummary {
+    /// Summarises what was reported topic by topic.
+    pub fn new(setup: &RerankSetup, reports: &[RerankReport]) -> Self {
+        let RerankOptions { depth, budget_ms } = setup.options;
+        let scored: Vec<f64> = reports.iter().map(|report| report.scored as f64).collect();
+        Self {
+            reranker: setup.pipeline.name().to_owned(),
+            mixer: setup.pipeline.mixer().name().to_owned(),
+            depth: depth.unwrap_or(SearchRequest::DEFAULT_RERANK_DEPTH),
+            budget_ms,
+            mean_scored: mean(&scored),
+            out_of_budget: reports.iter().filter(|it| it.stop == RerankStop::Budget).count(),
+        }
+    }
 }
 
 /// Topics that were not scored like the others.
@@ -134,11 +174,13 @@ impl ScoreReport {
     ///   nothing is judged for them.
     pub fn of_collection(
         (name, n_unjudged): (&str, usize),
-        strategy: engine::Strategy,
+        options: &CollectionOptions,
         outcome: &CollectionOutcome,
     ) -> Self {
-        let (strategy, fusion) = strategy_parts(strategy);
+        let (strategy, fusion) = strategy_parts(options.strategy);
+        let summary = |setup| RerankSummary::new(setup, &outcome.topic_run.reports);
         Self {
+            rerank: options.rerank.as_ref().map(summary),
             strategy: strategy.to_owned(),
             fusion,
             timings_ms: outcome.timings.clone(),
@@ -159,6 +201,7 @@ impl ScoreReport {
             topics: evaluation.topics.len(),
             strategy: tag,
             fusion: None,
+            rerank: None,
             measures: NamedEstimates::new(&evaluation.measures),
             differences: None,
             timings_ms: StagePercentiles::new(),
@@ -171,6 +214,25 @@ impl ScoreReport {
                 unjudged: evaluation.n_unjudged,
             },
         }
+    }
+
+    /// The report of a run that was reranked, set against what it was before.
+    ///
+    /// # Errors
+    /// [`PairedError`] when the two were not scored on the same topics.
+    pub fn of_reranked(
+        name: &str,
+        options: &RerankRunOptions,
+        reranked: &RerankedRun,
+    ) -> Result<Self, PairedError> {
+        let RerankedRun { run, evaluation, before, fingerprint, .. } = reranked;
+        Ok(Self {
+            rerank: Some(RerankSummary::new(&options.setup(), &reranked.reports)),
+            differences: Some(ByMeasure::between(evaluation, before)?),
+            timings_ms: reranked.timings.clone(),
+            indexing: Some(reranked.indexing.clone()),
+            ..Self::of_run((name, run.tag.clone()), evaluation, fingerprint)
+        })
     }
 
     fn with_unjudged(mut self, n_unjudged: usize) -> Self {

@@ -76,6 +76,19 @@ impl Run {
         self.topics.iter().map(|(topic, entries)| (topic.as_str(), entries.as_slice()))
     }
 
+    /// A digest of the rankings and their scores.
+    pub(crate) fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (topic, entries) in self.iter() {
+            hasher.update(format!("{topic:?}\n").as_bytes());
+            for entry in entries {
+                let line = format!("{:?} {}\n", entry.document.as_str(), entry.score.to_bits());
+                hasher.update(line.as_bytes());
+            }
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
     /// Number of topics.
     pub fn len(&self) -> usize {
         self.topics.len()

@@ -5,10 +5,12 @@
 
 use corpora::Topic;
 use engine::{
-    DocumentId, NearDuplicates, SearchOutcome, SearchRequest, Searcher, StageTimings, Strategy,
+    DocumentId, Hit, NearDuplicates, RerankOptions, RerankReport, RerankStop, SearchOutcome,
+    SearchRequest, Searcher, Stage, StageTimings, Strategy,
 };
 
 use crate::error::EvalError;
+use crate::feature_file::FeatureRow;
 use crate::run::{Run, fold_chunks};
 
 /// What happens to the document a topic was made from.
@@ -30,6 +32,8 @@ pub struct TopicRunOptions {
     pub top: usize,
     /// Candidates of each leg; `None` for the engine's default.
     pub depth: Option<usize>,
+    /// How far the searcher's reranker reads; `None` leaves it out.
+    pub rerank: Option<RerankOptions>,
     /// What happens to a topic's own document.
     pub own_document: OwnDocument,
 }
@@ -41,6 +45,10 @@ pub struct TopicRun {
     pub run: Run,
     /// Times of each search, in the order of the topics.
     pub timings: Vec<StageTimings>,
+    /// How far the reranker read, where there was one, topic by topic.
+    pub reports: Vec<RerankReport>,
+    /// What it knew of each candidate it read.
+    pub features: Vec<FeatureRow>,
     /// Topics without text: they were not run and have no results.
     pub n_blank: usize,
 }
@@ -64,8 +72,13 @@ pub fn run_topics(
     tag: &str,
     on_topic: &mut dyn FnMut(usize),
 ) -> Result<TopicRun, EvalError> {
-    let mut result =
-        TopicRun { run: Run::new(tag), timings: Vec::with_capacity(topics.len()), n_blank: 0 };
+    let mut result = TopicRun {
+        run: Run::new(tag),
+        timings: Vec::with_capacity(topics.len()),
+        reports: Vec::new(),
+        features: Vec::new(),
+        n_blank: 0,
+    };
     if let Some(first) = topics.iter().find(|topic| !topic.text.trim().is_empty()) {
         search(searcher, first, &options.request())?;
     }
@@ -79,6 +92,8 @@ pub fn run_topics(
             if options.own_document == OwnDocument::Remove {
                 ranking.retain(|(document, _)| document.as_str() != topic.id);
             }
+            result.reports.extend(outcome.reranked);
+            result.features.extend(feature_rows(topic, &outcome.hits, &ranking));
             result.run.insert(&topic.id, ranking);
         }
         on_topic(at + 1);
@@ -105,6 +120,7 @@ impl TopicRunOptions {
             strategy: self.strategy,
             top: self.top,
             depth: self.depth,
+            rerank: self.rerank,
             per_document: Some(1),
             near_duplicates: NearDuplicates::List,
             ..SearchRequest::new("")
@@ -112,7 +128,29 @@ impl TopicRunOptions {
     }
 }
 
-/// Searches for a topic's text; a degraded outcome is an error.
+/// What the reranker knew of the documents it read, in the order of `ranking`.
+pub(crate) fn feature_rows(
+    topic: &Topic,
+    hits: &[Hit],
+    ranking: &[(DocumentId, f64)],
+) -> Vec<FeatureRow> {
+    let row = |(at, (document, score)): (usize, &(DocumentId, f64))| {
+        let hit = hits
+            .iter()
+            .find(|hit| hit.document == *document || hit.duplicates.contains(document))?;
+        Some(FeatureRow {
+            topic: topic.id.clone(),
+            document: document.clone(),
+            rank: at + 1,
+            score: *score,
+            features: hit.features?,
+        })
+    };
+    ranking.iter().enumerate().filter_map(row).collect()
+}
+
+/// Searches for a topic's text; a degraded outcome is an error, unless it is a
+/// reranker's that was given a budget and kept it.
 ///
 /// # Arguments
 /// * `request` - everything but the query.
@@ -125,7 +163,13 @@ pub(crate) fn search(
     let outcome = searcher
         .search(&request)
         .map_err(|source| EvalError::Search { topic: topic.id.clone(), source })?;
-    match outcome.degraded.first() {
+    let is_budget = |stage| {
+        let stop = outcome.reranked.map(|report| report.stop);
+        stage == Stage::Rerank
+            && stop == Some(RerankStop::Budget)
+            && request.rerank.is_some_and(|rerank| rerank.budget_ms.is_some())
+    };
+    match outcome.degraded.iter().find(|degradation| !is_budget(degradation.stage)) {
         Some(degradation) => Err(EvalError::Degraded {
             topic: topic.id.clone(),
             stage: degradation.stage.to_string(),

@@ -69,6 +69,7 @@ fn options(strategy: Strategy) -> CollectionOptions {
         recipe: recipe(HashEncoder::new(64, 256)),
         strategy,
         depth: None,
+        rerank: None,
         measures: ["nDCG@10", "R@100", "MAP", "MRR"].map(|name| name.parse().unwrap()).into(),
         own_document: OwnDocument::Keep,
         reuse: Reuse::Allowed,
@@ -94,7 +95,7 @@ fn a_written_run_scores_as_the_collection_did() {
 
         let report = ScoreReport::of_collection(
             (&collection.name, collection.n_unjudged_topics),
-            strategy,
+            &options,
             &outcome,
         );
         let json = serde_json::to_value(&report).unwrap();

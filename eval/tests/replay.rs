@@ -62,6 +62,8 @@ fn logged(searcher: &Searcher, query: &str, strategy: &str) -> LoggedSearch {
             fusion: None,
             top: 3,
             depth: None,
+            rerank: None,
+            rerank_depth: None,
             filter: None,
             per_document: None,
             typos: false,

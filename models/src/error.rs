@@ -19,6 +19,41 @@ pub enum ModelError {
         /// The cards' names.
         known: String,
     },
+    /// No reranker has this name, and there is no such directory or delta file.
+    #[error(
+        "no reranker is named `{name}`; known: {known}, the path of a directory with a BERT \
+         classifier or an ONNX graph, or of a delta file (.safetensors)"
+    )]
+    UnknownReranker {
+        /// What was asked for.
+        name: String,
+        /// The cards' names.
+        known: String,
+    },
+    /// A delta file's metadata does not say what must be known.
+    #[error("{} is no reranker's delta file: {reason}", path.display())]
+    DeltaMetadata {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A delta belongs to another base than this machine has.
+    #[error(
+        "{} is to be added to {base} with SHA-256 {expected}, but here it has {found}; fetch the \
+         base again with `trovato models pull {base} --force`, or take a delta made for it",
+        path.display()
+    )]
+    OtherBase {
+        /// The delta file.
+        path: PathBuf,
+        /// The base's name.
+        base: String,
+        /// The hash of the base it was trained from.
+        expected: String,
+        /// The hash of the base here.
+        found: String,
+    },
     /// A precision other than `fp32` and `int8`.
     #[error("no precision is named `{given}`; write `@fp32` or `@int8`")]
     UnknownPrecision {

@@ -8,6 +8,7 @@ use crate::card::ModelCard;
 use crate::catalog::catalog;
 use crate::distilled::DESCRIPTION;
 use crate::error::ModelError;
+use crate::reranker::{RerankerCard, reranker_card, reranker_catalog};
 use crate::store::Store;
 
 pub use crate::cache::Origin;
@@ -19,6 +20,15 @@ pub struct ListedModel {
     pub name: String,
     /// `None` for what was derived from a user's own directory.
     pub card: Option<&'static ModelCard>,
+    /// `None` when nothing whole is in the cache.
+    pub cached: Option<CachedFolder>,
+}
+
+/// A reranker's card.
+#[derive(Clone, Debug)]
+pub struct ListedReranker {
+    /// The card.
+    pub card: &'static RerankerCard,
     /// `None` when nothing whole is in the cache.
     pub cached: Option<CachedFolder>,
 }
@@ -66,7 +76,8 @@ pub struct FileReport {
 }
 
 impl Store {
-    /// All cards in the catalog's order, then what else is cached, by name.
+    /// All cards of encoders in the catalog's order, then what else is cached, by
+    /// name.
     pub fn list(&self) -> Vec<ListedModel> {
         let models = self.settings().models();
         let cards = catalog().iter().map(|card| ListedModel {
@@ -75,11 +86,20 @@ impl Store {
             cached: Folder::open(&models.join(card.name)).map(CachedFolder::from),
         });
         let others = folders(models.clone()).into_iter().filter_map(|name| {
-            let known = catalog().iter().any(|card| card.name == name);
+            let is_encoder = catalog().iter().any(|card| card.name == name);
+            let known = is_encoder || reranker_card(&name).is_some();
             let folder = (!known).then(|| Folder::open(&models.join(&name)))??;
             Some(ListedModel { name, card: None, cached: Some(folder.into()) })
         });
         cards.chain(others).collect()
+    }
+
+    /// All cards of rerankers, in the catalog's order.
+    pub fn list_rerankers(&self) -> Vec<ListedReranker> {
+        let models = self.settings().models();
+        let cached = |card: &RerankerCard| Folder::open(&models.join(card.name));
+        let cards = reranker_catalog().iter();
+        cards.map(|card| ListedReranker { card, cached: cached(card).map(Into::into) }).collect()
     }
 
     /// The cached runtimes, by name.

@@ -3,8 +3,8 @@
 //! Answers one question: given a model's name, which files do I load, and how?
 //! [`resolve`] finds a model in the cache, in a directory, on the hub or
 //! through pip, turns its checkpoint into what is run and returns a
-//! [`ResolvedModel`]; [`locate_runtime`] does the same for ONNX Runtime's
-//! library. This crate runs no model and knows nothing of indexes.
+//! [`ResolvedModel`]; [`Store::reranker`] does the same for models that score pairs
+//! of texts, [`locate_runtime`] for ONNX Runtime's library. This crate runs no model and knows nothing of indexes.
 //!
 //! Invariants: a folder in the cache is whole or absent; what a card calls
 //! verified has the card's hash; after the first success nothing outside the
@@ -31,6 +31,7 @@ mod inventory;
 mod local;
 mod platform;
 mod progress;
+mod reranker;
 mod runtime;
 mod settings;
 mod source;
@@ -45,8 +46,12 @@ pub use catalog::{DEFAULT_MODEL, card, catalog};
 pub use distilled::{NewStaticModel, QueryEncoder, Space, StaticDescription, StaticModel};
 pub use error::ModelError;
 pub use graph::ConvertError;
-pub use inventory::{CachedFile, CachedFolder, FileReport, ListedModel, Origin};
+pub use inventory::{CachedFile, CachedFolder, FileReport, ListedModel, ListedReranker, Origin};
 pub use progress::{Event, Progress, Silent};
+pub use reranker::{
+    RerankerCard, RerankerFiles, RerankerForm, ResolvedReranker, ScoreActivation, ScorePooling,
+    reranker_card, reranker_catalog,
+};
 pub use settings::{Hub, Settings};
 pub use store::{GraphOutput, ModelFiles, Pull, ResolvedModel, Store};
 

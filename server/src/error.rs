@@ -123,6 +123,16 @@ impl ApiError {
                 reason: error.to_string(),
                 value: None,
             },
+            SearchError::NoReranker => Self::InvalidParameter {
+                parameter: "rerank".to_owned(),
+                reason: error.to_string(),
+                value: None,
+            },
+            SearchError::CandidateScore { .. } => Self::InvalidParameter {
+                parameter: "candidates".to_owned(),
+                reason: error.to_string(),
+                value: None,
+            },
             SearchError::Filter(
                 error @ (FilterError::MixedBounds { .. }
                 | FilterError::NotComparable { .. }

@@ -30,7 +30,9 @@ mod serve;
 mod state;
 mod wire;
 
-pub use collections::{Collection, CollectionSource, Collections, CollectionsError, OpenError};
+pub use collections::{
+    Collection, CollectionSource, Collections, CollectionsError, LoadedReranker, OpenError, Opened,
+};
 pub use hosts::HostPolicy;
 pub use limits::Limits;
 pub use query_log::{QueryLog, QueryLogConfig, QueryLogOpenError, QueryLogSummary};

@@ -24,6 +24,8 @@ pub struct Limits {
     pub max_top: usize,
     /// Most candidates of a leg.
     pub max_depth: usize,
+    /// Most candidates that are reranked: what a request without a budget may cost.
+    pub max_rerank_depth: usize,
     /// Longest part of a document's text in one response; a longer document is
     /// shown around the passage that was asked for.
     pub max_document_bytes: usize,
@@ -51,6 +53,7 @@ impl Default for Limits {
             max_filter_bytes: 4 << 10,
             max_top: 100,
             max_depth: 1000,
+            max_rerank_depth: 100,
             max_document_bytes: 1 << 20,
             concurrent_searches: cores,
             // About half a second of work at the 10 ms a search may take: a

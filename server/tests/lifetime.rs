@@ -82,7 +82,7 @@ async fn health_answers_while_indexes_open_and_readiness_follows() {
     let (proceed, wait) = std::sync::mpsc::channel::<()>();
     let slow = CollectionSource::deferred("texts", move || {
         wait.recv()?;
-        Ok(index)
+        Ok(index.into())
     });
     let mut running = Running::start(vec![slow], Limits::default()).await;
     let address = running.address;

@@ -2,16 +2,17 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use engine::filter::Filter;
 use engine::{
-    Detail, DocumentId, Explanation, Hit, Index, LegPlace, NearDuplicates, OpenOptions,
-    SearchError, SearchOutcome, SearchRequest, Typos, Verify, WhyNot,
+    Detail, DocumentId, Explanation, Hit, Index, LegPlace, NearDuplicates, OpenOptions, OrderedBy,
+    RerankReport, SearchError, SearchOutcome, SearchRequest, Typos, Verify, WhyNot,
 };
 
 use crate::encoder;
-use crate::options::{self, StrategyArgs, UsageError};
+use crate::options::{self, RerankArgs, RerankUse, StrategyArgs, UsageError};
 use crate::progress::FetchBar;
 
 const EXAMPLES: &str = "\
@@ -20,6 +21,7 @@ Examples:
   trovato search '\"borrow checker\" -unsafe HashMap*' --index notes.trovato --strategy lexical
   trovato search 'lifetimes' --index notes.trovato --filter 'year >= 2020 and lang in [en, de]'
   trovato search 'lifetimes' --index notes.trovato --explain --why-not notes/traits.md
+  trovato search 'who frees memory' --index notes.trovato --rerank late:idf --rerank-budget-ms 150
 
 Queries: \"a phrase\", +required, -excluded, prefix*. Everything else is text.";
 
@@ -37,6 +39,9 @@ pub(crate) struct SearchArgs {
 
     #[command(flatten)]
     strategy: StrategyArgs,
+
+    #[command(flatten)]
+    rerank: RerankArgs,
 
     /// Which documents may be found, for example 'year >= 2020 and lang = en'
     #[arg(long, value_name = "EXPR", value_parser = parse_filter)]
@@ -105,8 +110,8 @@ fn parse_id(text: &str) -> Result<DocumentId, String> {
 /// Runs the subcommand.
 pub(crate) fn run(args: SearchArgs) -> anyhow::Result<()> {
     let strategy = args.strategy.resolve()?;
-    // A lexical search needs no model, and should not wait for one.
-    let encoder = if strategy.reads_vectors() {
+    // A lexical search needs no encoder, and should not wait for one.
+    let encoder = if strategy.reads_vectors() || args.rerank.needs_encoder() {
         Some(encoder::for_index(&args.index, &FetchBar::default())?.encoder)
     } else {
         None
@@ -116,11 +121,17 @@ pub(crate) fn run(args: SearchArgs) -> anyhow::Result<()> {
         VerifyName::Full => Verify::Full,
         VerifyName::Lazy => Verify::Lazy,
     };
+    let rerank = args.rerank.load(encoder.as_ref(), &FetchBar::default(), RerankUse::Hits)?;
     let index = Index::open(&args.index, OpenOptions { encoder, verify })?;
+    let mut searcher = index.searcher();
+    if let Some(rerank) = &rerank {
+        searcher = searcher.with_reranker(Arc::clone(&rerank.pipeline));
+    }
     let request = SearchRequest {
         strategy,
         top: args.top,
         depth: args.depth,
+        rerank: rerank.map(|rerank| rerank.options),
         filter: args.filter,
         per_document: args.per_document,
         near_duplicates: if args.list_near_duplicates {
@@ -134,7 +145,7 @@ pub(crate) fn run(args: SearchArgs) -> anyhow::Result<()> {
         deadline_ms: args.deadline_ms,
         ..SearchRequest::new(args.query)
     };
-    let outcome = index.searcher().search(&request).map_err(|error| {
+    let outcome = searcher.search(&request).map_err(|error| {
         // What the caller can mend by asking differently is bad usage.
         let usage = matches!(
             error,
@@ -170,9 +181,13 @@ fn print(request: &SearchRequest, outcome: &SearchOutcome) -> io::Result<()> {
         writeln!(out, "{} words beyond the limit were not searched", outcome.n_dropped_terms)?;
     }
     let ms = outcome.timings_ms;
+    let rerank = outcome.reranked.map_or_else(String::new, |report| {
+        let RerankReport { scored, candidates, .. } = report;
+        format!("rerank {:.1} ({scored} of {candidates} read), ", ms.rerank)
+    });
     writeln!(
         out,
-        "{}{:.1} ms: encode {:.1}, lexical {:.1}, dense {:.1}, fusion {:.1}, fetch {:.1}{}",
+        "{}{:.1} ms: encode {:.1}, lexical {:.1}, dense {:.1}, fusion {:.1}, {rerank}fetch {:.1}{}",
         style.dim, ms.total, ms.encode, ms.lexical, ms.dense, ms.fusion, ms.fetch, style.plain
     )
 }
@@ -277,8 +292,13 @@ fn tell(why_not: &WhyNot) -> String {
             place("dense", dense)
         ),
         WhyNot::Grouped { under } => format!("nearly the same as a hit of {under}"),
-        WhyNot::Outranked { rank, score, gap } => {
-            format!("rank {rank} with {score:.4}, {gap:.4} below the last hit")
+        WhyNot::Outranked { stage, rank, score, gap } => {
+            let by = match stage {
+                OrderedBy::FirstStage => String::new(),
+                OrderedBy::Reranked { before } => format!("; rank {before} before reranking"),
+                OrderedBy::NotRead => "; the reranker did not come that far".to_owned(),
+            };
+            format!("rank {rank} with {score:.4}, {gap:.4} below the last hit{by}")
         }
         WhyNot::Returned { rank, capped, collapsed } => {
             let capped = match capped {

@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::Args;
 use corpora::Redaction;
 use engine::{Encoder, Index, Manifest, OpenOptions, Verify};
-use server::{CollectionSource, QueryLog, QueryLogConfig, ServerConfig};
+use eval::RerankSetup;
+use server::{CollectionSource, LoadedReranker, Opened, QueryLog, QueryLogConfig, ServerConfig};
 
 use crate::encoder;
+use crate::options::{RerankArgs, RerankUse};
 use crate::progress::FetchBar;
 
 const EXAMPLES: &str = "\
@@ -20,6 +22,7 @@ Examples:
   trovato serve --index notes=notes.trovato
   trovato serve --index rust=rust.trovato --index notes=notes.trovato --listen 127.0.0.1:8080
   trovato serve --index notes=notes.trovato --query-log queries.jsonl
+  trovato serve --index notes=notes.trovato --rerank late:idf --rerank-budget-ms 150
   trovato serve --index notes=notes.trovato --listen 0.0.0.0:7700   (to the network, without a password)
 
   curl -s localhost:7700/v1/search -H 'Content-Type: application/json' \\
@@ -27,6 +30,8 @@ Examples:
 
 Routes: /v1/search, /v1/documents/ID, /v1/collections, /healthz, /readyz, and a page at /.
 Commits made to an index while it is served are picked up within seconds.
+With --rerank every search is reranked, as far as --rerank-depth and --rerank-budget-ms say;
+a request may ask for less or more (rerank_depth, rerank_budget_ms) or for \"rerank\": \"none\".
 --query-log keeps what was asked, without e-mail addresses, long numbers and what looks like a
 credential; names and other words stay, so say so to those who search.";
 
@@ -38,6 +43,9 @@ pub(crate) struct ServeArgs {
     /// that name none
     #[arg(long = "index", value_name = "NAME=DIR", required = true, num_args = 1..)]
     indexes: Vec<NamedIndex>,
+
+    #[command(flatten)]
+    rerank: RerankArgs,
 
     /// Address to listen on; port 0 takes any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700")]
@@ -89,6 +97,7 @@ impl FromStr for NamedIndex {
 pub(crate) fn run(args: ServeArgs) -> anyhow::Result<()> {
     let ServeArgs {
         indexes,
+        rerank,
         listen,
         allowed_hosts,
         query_log,
@@ -108,8 +117,8 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<()> {
     let collections = indexes
         .into_iter()
         .map(|NamedIndex { name, dir }| {
-            let encoders = Arc::clone(&encoders);
-            CollectionSource::deferred(name, move || Ok(open(&dir, &encoders)?))
+            let (encoders, rerank) = (Arc::clone(&encoders), rerank.clone());
+            CollectionSource::deferred(name, move || Ok(open(&dir, &encoders, &rerank)?))
         })
         .collect();
     let mut config = ServerConfig::new(listen, collections);
@@ -133,9 +142,15 @@ pub(crate) fn serve(mut config: ServerConfig) -> anyhow::Result<()> {
     Ok(ended?)
 }
 
-fn open(dir: &Path, encoders: &Encoders) -> anyhow::Result<Arc<Index>> {
+fn open(dir: &Path, encoders: &Encoders, rerank: &RerankArgs) -> anyhow::Result<Opened> {
     let encoder = Some(encoders.of_index(dir)?);
-    Ok(Arc::new(Index::open(dir, OpenOptions { encoder, verify: Verify::Auto })?))
+    let reranker = rerank.load(encoder.as_ref(), &FetchBar::default(), RerankUse::Hits)?;
+    let reranker = reranker.map(|RerankSetup { pipeline, options }| {
+        // Requests without a word on it get what the command line says.
+        LoadedReranker { pipeline, options }
+    });
+    let index = Arc::new(Index::open(dir, OpenOptions { encoder, verify: Verify::Auto })?);
+    Ok(Opened { index, reranker })
 }
 
 /// Encoders by name, so that indexes of one model share its sessions.

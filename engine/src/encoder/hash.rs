@@ -3,7 +3,7 @@
 //! It has no meaning beyond shared words, which is enough to test every path an
 //! index takes. Not a baseline: use [`super::OnnxEncoder`] for real documents.
 
-use super::{Embeddings, EncodeError, Encoder, TextRole};
+use super::{Embeddings, EncodeError, Encoder, TextRole, TokenVectors};
 use crate::Span;
 
 /// Hashes lower-cased words and adjacent pairs into `dim` signed buckets and
@@ -111,6 +111,18 @@ impl Encoder for HashEncoder {
         let mut embeddings = Embeddings::new(values, self.dim)?;
         embeddings.n_truncated = n_truncated;
         Ok(embeddings)
+    }
+
+    /// A word is a token, and its vector knows no context.
+    fn encode_tokens(&self, text: &str, _role: TextRole) -> Result<TokenVectors, EncodeError> {
+        let (mut values, mut places) = (Vec::new(), Vec::new());
+        for (place, word) in words(text).take(self.max_tokens) {
+            let mut row = vec![0.0; self.dim];
+            Self::add(&mut row, &word.to_lowercase(), 1.0);
+            values.extend(row);
+            places.push(place);
+        }
+        TokenVectors::new(values, self.dim, places)
     }
 }
 

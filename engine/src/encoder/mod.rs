@@ -10,9 +10,12 @@ mod hash;
 mod late;
 mod native;
 mod onnx;
+mod pair;
 mod pooling;
+mod sessions;
 mod static_encoder;
 mod static_table;
+mod token_vectors;
 mod tokenize;
 mod vocabulary;
 mod wordpiece;
@@ -26,15 +29,24 @@ use rayon::prelude::*;
 use tokenize::Cut;
 
 pub use hash::HashEncoder;
-pub use native::{NativeEncoder, ProductRate, ProductRates};
+pub(crate) use native::Runner;
+pub use native::{NativeEncoder, ProductRate, ProductRates, ScorePooling};
 pub use onnx::OnnxEncoder;
+pub(crate) use pair::{PairTokenizer, PairTokens};
 pub use pooling::Pooling;
+pub(crate) use sessions::{SessionPool, Wanted};
 pub use static_encoder::{AsymmetricEncoder, StaticEncoder, StaticSpec};
 pub use static_table::StaticTable;
+pub use token_vectors::TokenVectors;
+pub(crate) use tokenize::RunTokens;
 pub use vocabulary::Vocabulary;
 pub use wordpiece::{PieceOf, WordPieces};
 
 use crate::Span;
+
+/// Small models and tokenizers for the tests of what runs on them.
+#[cfg(test)]
+pub(crate) use {native::tests as native_tests, tokenize::tests as tokenize_tests};
 
 /// The side of the search a text stands on; models with prefixes give other
 /// vectors for each, and query against passage is the valid pair.
@@ -251,6 +263,20 @@ pub trait Encoder: Send + Sync {
         let reason = "it gives vectors of texts only".to_owned();
         Err(EncodeError::NoTokenVectors { encoder: self.name().to_owned(), reason })
     }
+
+    /// Encodes a text token by token, for late interaction.
+    ///
+    /// # Arguments
+    /// * `text` - cut after [`Encoder::max_tokens`] tokens.
+    /// * `role` - chooses the prefix, whose tokens are not returned.
+    ///
+    /// # Errors
+    /// [`EncodeError::NotTokenwise`] by an encoder that cannot, which is what is
+    /// provided here; others as in [`Encoder::encode`], with `index` 0.
+    fn encode_tokens(&self, text: &str, role: TextRole) -> Result<TokenVectors, EncodeError> {
+        let _ = (text, role);
+        Err(EncodeError::NotTokenwise { encoder: self.name().to_owned() })
+    }
 }
 
 /// One text's outcome.
@@ -361,6 +387,15 @@ pub enum EncodeError {
         encoder: String,
         /// What it does instead.
         reason: String,
+    },
+    /// Late interaction needs a vector for each token. Take another reranker, or
+    /// an index whose encoder is a transformer.
+    #[error(
+        "{encoder} gives vectors of texts and none of single tokens, which late interaction compares"
+    )]
+    NotTokenwise {
+        /// The encoder.
+        encoder: String,
     },
     /// A span holds nothing that the encoder reads, so that it has no vector.
     #[error(

@@ -49,6 +49,22 @@ pub(super) struct TokenIds {
     pub(super) cut: Cut,
 }
 
+/// The tokens of one run of a model: a text, or a pair of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RunTokens<'a> {
+    /// `[tokens]`, special tokens included.
+    pub(crate) ids: &'a [i64],
+    /// `[tokens]`, each 0 or 1; `None` where all are 0, as in a single text.
+    pub(crate) types: Option<&'a [i64]>,
+}
+
+impl<'a> RunTokens<'a> {
+    /// A single text.
+    pub(super) fn text(ids: &'a [i64]) -> Self {
+        Self { ids, types: None }
+    }
+}
+
 /// A text's tokens with their places in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PlacedTokens {
@@ -84,7 +100,7 @@ impl TextTokenizer {
         Self::new(Tokenizer::from_file(path)?, max_tokens)
     }
 
-    fn new(mut tokenizer: Tokenizer, max_tokens: usize) -> tokenizers::Result<Self> {
+    pub(super) fn new(mut tokenizer: Tokenizer, max_tokens: usize) -> tokenizers::Result<Self> {
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None)?;
         // Checked here, since the library subtracts without looking.
@@ -123,6 +139,21 @@ impl TextTokenizer {
     fn encode_short(&self, short_cut: &ShortCut, text: &str) -> tokenizers::Result<TokenIds> {
         let end = self.max_tokens - 1;
         let mut ids = vec![short_cut.first];
+        self.read_short(short_cut, text, end, &mut ids)?;
+        let cut = if ids.len() > end { Cut::Truncated } else { Cut::Whole };
+        ids.truncate(end);
+        ids.push(short_cut.last);
+        Ok(TokenIds { ids, cut })
+    }
+
+    /// Adds the text's ids until there are more than `end`.
+    fn read_short(
+        &self,
+        short_cut: &ShortCut,
+        text: &str,
+        end: usize,
+        ids: &mut Vec<i64>,
+    ) -> tokenizers::Result<()> {
         for (_, stretch) in WordPieces::stretches(text) {
             let plain = short_cut.pieces.read(stretch, &mut |id, _, _| ids.push(id.into()));
             if !plain {
@@ -133,10 +164,22 @@ impl TextTokenizer {
                 break;
             }
         }
-        let cut = if ids.len() > end { Cut::Truncated } else { Cut::Whole };
-        ids.truncate(end);
-        ids.push(short_cut.last);
-        Ok(TokenIds { ids, cut })
+        Ok(())
+    }
+
+    /// The first `most` ids of a text without special tokens; `most` is not
+    /// above the limit.
+    pub(super) fn pieces(&self, text: &str, most: usize) -> tokenizers::Result<Vec<i64>> {
+        let mut ids = Vec::new();
+        if let Some(short_cut) = &self.short_cut {
+            self.read_short(short_cut, text, most, &mut ids)?;
+        } else {
+            let (encoding, _) =
+                self.read("", text, |text| self.tokenizer.encode_fast(text, false))?;
+            ids = self::ids(&encoding);
+        }
+        ids.truncate(most);
+        Ok(ids)
     }
 
     /// Reads a text with the library.
@@ -204,7 +247,7 @@ fn start_of(text: &str, bytes: usize) -> &str {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
     use tokenizers::models::wordpiece::WordPiece;
     use tokenizers::normalizers::BertNormalizer;
@@ -216,7 +259,7 @@ pub(super) mod tests {
 
     /// BERT's tokenizer over single letters, with the limits that the default
     /// model's file carries.
-    pub(in super::super) fn bert() -> Tokenizer {
+    pub(crate) fn bert() -> Tokenizer {
         let letters = ('a'..='z').flat_map(|c| [c.to_string(), format!("##{c}")]);
         let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"].map(str::to_owned);
         let vocabulary: Vec<(String, u32)> = words.into_iter().chain(letters).zip(0..).collect();

@@ -36,20 +36,25 @@ impl Scale {
     /// Fits the map to a leg. Where all scores are equal, one-item lists
     /// included, `width` is 0 and every score maps to [`Scale::CONSTANT`].
     pub fn fit(list: &RankedList, normalization: Normalization) -> Self {
-        let scores = || list.entries().iter().map(|entry| entry.score);
-        let n = list.len() as f64;
-        let (min, max) = scores().fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), score| {
-            (min.min(score), max.max(score))
-        });
-        if list.is_empty() || max <= min {
+        let scores: Vec<f64> = list.entries().iter().map(|entry| entry.score).collect();
+        Self::of_scores(&scores, normalization)
+    }
+
+    /// Fits the map to scores, in any order.
+    pub fn of_scores(scores: &[f64], normalization: Normalization) -> Self {
+        let n = scores.len() as f64;
+        let (min, max) = scores
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), &s| (min.min(s), max.max(s)));
+        if scores.is_empty() || max <= min {
             return Self { origin: 0.0, width: 0.0 };
         }
         match normalization {
             Normalization::MinMax => Self { origin: min, width: max - min },
             Normalization::Distribution => {
-                let mean = scores().sum::<f64>() / n;
+                let mean = scores.iter().sum::<f64>() / n;
                 let deviation =
-                    (scores().map(|score| (score - mean).powi(2)).sum::<f64>() / n).sqrt();
+                    (scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / n).sqrt();
                 Self { origin: mean - 3.0 * deviation, width: 6.0 * deviation }
             }
         }

@@ -27,6 +27,7 @@ mod matching;
 mod normal_form;
 mod operators;
 mod query;
+mod query_words;
 mod resolve;
 mod row_set;
 mod schema;
@@ -58,6 +59,7 @@ pub(crate) use self::highlight::Highlighter;
 pub use self::language::{Language, UnknownLanguage};
 pub use self::query::Typos;
 pub(crate) use self::query::{LexicalQuery, QueryOptions};
+pub(crate) use self::query_words::QueryWords;
 pub(crate) use self::snapshot::LexicalSnapshot;
 pub(crate) use self::writer::{LexicalRow, LexicalWriter};
 

@@ -2,6 +2,7 @@
 
 use super::filter::FilterError;
 use crate::dense::DenseError;
+use crate::document::DocumentId;
 use crate::encoder::EncodeError;
 use crate::error::SegmentError;
 use crate::lexical::LexicalError;
@@ -36,6 +37,17 @@ pub enum SearchError {
     /// open it with one.
     #[error("the index was opened without an encoder; only lexical searches can be answered")]
     NoEncoder,
+    /// The searcher has no reranker. Leave reranking out, or load one.
+    #[error("no reranker is loaded; leave reranking out, or load one")]
+    NoReranker,
+    /// A candidate's score is not a finite number.
+    #[error("the score of candidate {document} is {score}; it must be finite")]
+    CandidateScore {
+        /// Which document.
+        document: DocumentId,
+        /// What was given.
+        score: f64,
+    },
     /// The request's own vector is none of the index's encoder, or is not a unit
     /// vector.
     #[error("the request's vector cannot be searched for: {0}")]

@@ -6,15 +6,14 @@ use std::path::PathBuf;
 
 use super::Searcher;
 use super::error::SearchError;
-use super::explain::Explanation;
 use super::hit::Hit;
-use super::legs::Legs;
 use super::near_duplicates::Shingles;
 use super::plan::SearchPlan;
-use super::request::{Detail, NearDuplicates, SearchRequest};
+use super::request::{Detail, NearDuplicates};
+use super::rerank::{Found, Ranked};
 use crate::document::{ChunkOrd, DocumentId, FieldValue, Span};
 use crate::error::SegmentError;
-use crate::lexical::{Highlighter, LexicalQuery};
+use crate::lexical::Highlighter;
 use crate::ranked_list::{RankedList, ScoredChunk};
 use crate::store::{DocumentRecord, Unit};
 
@@ -34,6 +33,8 @@ pub(super) struct Selected {
 #[derive(Default)]
 pub(super) struct Selection {
     pub(super) selected: Vec<Selected>,
+    /// Entries of the ranking that had a say: the first ones.
+    pub(super) examined: usize,
     /// Entries left out because their document had its share already.
     pub(super) capped: Vec<ChunkOrd>,
     /// Entries left out because a sibling stands for their parent already.
@@ -67,6 +68,7 @@ impl Searcher {
             if selection.selected.len() == plan.top {
                 break;
             }
+            selection.examined += 1;
             let (document, record, nth) = self.record(entry.ord, &mut records)?;
             let passage = record.passage(nth).ok_or_else(|| no_text(entry.ord))?;
             let parent = (passage.unit == Unit::Parent).then(|| (document.clone(), passage.span));
@@ -108,32 +110,29 @@ impl Searcher {
     /// Turns the selected entries into hits.
     pub(super) fn hits(
         &self,
-        request: &SearchRequest,
-        plan: &SearchPlan,
-        query: &LexicalQuery,
-        legs: &Legs,
-        selection: Selection,
+        found: &Found<'_>,
+        ranked: &mut Ranked,
     ) -> Result<Vec<Hit>, SearchError> {
-        let mut highlighter = query.highlighter();
-        selection
-            .selected
+        let mut highlighter = found.query.highlighter();
+        let selected = std::mem::take(&mut ranked.selection.selected);
+        selected
             .into_iter()
             .map(|hit| {
-                let explanation = match request.detail {
+                let ord = hit.entry.ord;
+                let explanation = match found.request.detail {
                     Detail::Plain => None,
-                    Detail::Explained => Some(self.explain(plan, query, legs, hit.entry)?),
+                    Detail::Explained => Some(self.explain_ranked(found, ranked, hit.entry)?),
                 };
-                Ok(self.hit(hit, &mut highlighter, explanation))
+                Ok(Hit {
+                    features: ranked.features(found.first, ord),
+                    explanation,
+                    ..self.hit(hit, &mut highlighter)
+                })
             })
             .collect()
     }
 
-    fn hit(
-        &self,
-        hit: Selected,
-        highlighter: &mut Highlighter<'_>,
-        explanation: Option<Explanation>,
-    ) -> Hit {
+    fn hit(&self, hit: Selected, highlighter: &mut Highlighter<'_>) -> Hit {
         let shift = |span: Span| {
             Span::new((hit.span.start + span.start) as usize, (hit.span.start + span.end) as usize)
         };
@@ -149,12 +148,13 @@ impl Searcher {
             text: hit.text,
             fields: hit.fields.into_iter().collect(),
             similar: hit.similar,
-            explanation,
+            features: None,
+            explanation: None,
         }
     }
 
     /// The document that holds `ord`, its record, and which of its chunks it is.
-    fn record<'r>(
+    pub(super) fn record<'r>(
         &self,
         ord: ChunkOrd,
         records: &'r mut Records,
@@ -170,7 +170,7 @@ impl Searcher {
     }
 }
 
-fn no_text(ord: ChunkOrd) -> SegmentError {
+pub(super) fn no_text(ord: ChunkOrd) -> SegmentError {
     SegmentError::Damaged {
         path: PathBuf::from("the text segments"),
         what: format!("chunk {} has no text", ord.0),
@@ -179,4 +179,4 @@ fn no_text(ord: ChunkOrd) -> SegmentError {
 
 /// Decoded records of one selection: a long document that is found ten times is
 /// decoded once.
-type Records = HashMap<DocumentId, DocumentRecord>;
+pub(super) type Records = HashMap<DocumentId, DocumentRecord>;

@@ -7,6 +7,7 @@ use super::explain::Explanation;
 use super::why_not::WhyNot;
 use crate::document::{ChunkOrd, DocumentId, FieldValue, Span};
 use crate::fusion::Fusion;
+use crate::rerank::Features;
 
 /// What a hit's score is, so that a fused score is not mistaken for a
 /// similarity.
@@ -18,6 +19,12 @@ pub enum ScoreKind {
     Cosine,
     /// The fusion's own scale; comparable within one result only.
     Fused(Fusion),
+    /// Those of [`crate::SearchRequest::candidates`].
+    Given,
+    /// The mixer's scale, see [`crate::Mixer`]; comparable within one result only.
+    /// Hits that no model has read stand below all that one has, see
+    /// [`crate::RerankReport`].
+    Reranked,
 }
 
 impl fmt::Display for ScoreKind {
@@ -26,6 +33,8 @@ impl fmt::Display for ScoreKind {
             Self::Bm25 => f.write_str("bm25"),
             Self::Cosine => f.write_str("cosine"),
             Self::Fused(fusion) => write!(f, "{fusion}"),
+            Self::Given => f.write_str("given"),
+            Self::Reranked => f.write_str("reranked"),
         }
     }
 }
@@ -57,6 +66,8 @@ pub struct Hit {
     pub duplicates: Vec<DocumentId>,
     /// Passages that are nearly the same and rank lower.
     pub similar: Vec<(DocumentId, ChunkOrd)>,
+    /// What the reranking stage knew of it; `None` when no model has read it.
+    pub features: Option<Features>,
     /// Where the score comes from, when asked for.
     pub explanation: Option<Explanation>,
 }
@@ -89,6 +100,34 @@ pub struct Degradation {
     pub stage: Stage,
     /// What happened, for people.
     pub reason: String,
+}
+
+/// Why reranking ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RerankStop {
+    /// Every candidate within reach was read.
+    Complete,
+    /// The hits asked for could not change any more, whatever the other candidates
+    /// within reach would have scored.
+    Settled,
+    /// The budget did not allow to read all candidates, or as many as would have
+    /// settled the hits; [`SearchOutcome::degraded`] says so.
+    Budget,
+    /// The model failed; [`SearchOutcome::degraded`] says how.
+    Failed,
+}
+
+/// How far the reranker read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RerankReport {
+    /// Candidates that were read: the first ones of the first stage. They are
+    /// sorted by their final scores; the others follow in the order they had.
+    pub scored: usize,
+    /// Candidates that might have been read: the depth asked for, or all that the first
+    /// stage found where those are fewer.
+    pub candidates: usize,
+    /// Why it ended.
+    pub stop: RerankStop,
 }
 
 /// Wall time of each stage, in milliseconds. Stages that ran in parallel add up
@@ -124,6 +163,8 @@ pub struct SearchOutcome {
     pub score_kind: ScoreKind,
     /// Generation of the index that was searched.
     pub generation: u64,
+    /// How far the reranker read; `None` when none was asked for.
+    pub reranked: Option<RerankReport>,
     /// Words of the query beyond the lexical limit, which were not searched.
     pub n_dropped_terms: usize,
     /// Where the time went.

@@ -18,7 +18,7 @@ use crate::ranked_list::RankedList;
 /// The pool that searches share. Ingest has another, so that a bulk load cannot
 /// queue work in front of a query. `None` where threads cannot be started:
 /// everything then runs in the caller's.
-static SEARCH_POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
+pub(super) static SEARCH_POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
     ThreadPoolBuilder::new().thread_name(|at| format!("search-{at}")).build().ok()
 });
 
@@ -244,7 +244,7 @@ mod tests {
     fn legs(searcher: &Searcher, text: &str, schedule: Schedule) -> Legs {
         let strategy = Strategy::DEFAULT;
         let request = SearchRequest { strategy, ..SearchRequest::new(text) };
-        let plan = SearchPlan { schedule, ..SearchPlan::resolve(&request, 60).unwrap() };
+        let plan = SearchPlan { schedule, ..SearchPlan::resolve(&request, 60, None).unwrap() };
         let query = LexicalQuery::parse(text, QueryOptions::default(), searcher.language);
         let alive = &searcher.generation.alive;
         searcher.run_legs(&plan, &request, &query, alive, Instant::now()).unwrap()

@@ -2,10 +2,13 @@
 //!
 //! The ladder: a [`SearchRequest`] is what a caller asks; [`SearchPlan::resolve`]
 //! makes it a plan, in which nothing is left open; the legs turn the plan into
-//! two [`RankedList`](crate::RankedList)s; fusion makes them one; fetching turns
-//! its best entries into [`Hit`]s. [`Searcher::search`] shows the stages in
-//! order; `legs`, `fetch`, `explain` and `why_not` hold one stage each.
+//! two [`RankedList`](crate::RankedList)s; fusion makes them one; a reranker, where one
+//! is asked for, puts its head in a better order; fetching turns its best entries into
+//! [`Hit`]s.
+//! [`Searcher::search`] shows the stages in order; `legs`, `candidates`, `rerank`,
+//! `fetch`, `explain` and `why_not` hold one stage each.
 
+mod candidates;
 mod contributions;
 mod error;
 mod explain;
@@ -16,8 +19,10 @@ mod filter_syntax;
 mod hit;
 mod legs;
 mod near_duplicates;
+mod pace;
 mod plan;
 mod request;
+mod rerank;
 mod why_not;
 
 use std::borrow::Cow;
@@ -27,10 +32,13 @@ use std::time::Instant;
 pub use error::SearchError;
 pub use explain::{Explanation, Operation};
 pub(crate) use filter_cache::FilterCache;
-pub use hit::{Degradation, Hit, ScoreKind, SearchOutcome, Stage, StageTimings};
-pub use plan::{Schedule, SearchPlan};
-pub use request::{Detail, NearDuplicates, SearchRequest, Strategy};
-pub use why_not::{LegPlace, WhyNot};
+pub use hit::{
+    Degradation, Hit, RerankReport, RerankStop, ScoreKind, SearchOutcome, Stage, StageTimings,
+};
+pub use pace::RerankPace;
+pub use plan::{RerankPlan, Schedule, SearchPlan};
+pub use request::{Detail, NearDuplicates, RerankOptions, SearchRequest, Strategy};
+pub use why_not::{LegPlace, OrderedBy, WhyNot};
 
 use crate::document::DocumentId;
 use crate::encoder::Encoder;
@@ -38,7 +46,9 @@ use crate::error::SegmentError;
 use crate::index::Generation;
 use crate::lexical::{Language, LexicalQuery, QueryOptions};
 use crate::ord_set::OrdSet;
+use crate::rerank::RerankPipeline;
 use crate::store::StoredDocument;
+use rerank::Found;
 use why_not::Trace;
 
 /// An immutable view of one generation of an index. Cheap to clone; what it
@@ -47,6 +57,7 @@ use why_not::Trace;
 pub struct Searcher {
     generation: Arc<Generation>,
     encoder: Option<Arc<dyn Encoder>>,
+    reranker: Option<Arc<RerankPipeline>>,
     language: Language,
 }
 
@@ -56,26 +67,35 @@ impl Searcher {
         encoder: Option<Arc<dyn Encoder>>,
         language: Language,
     ) -> Self {
-        Self { generation, encoder, language }
+        Self { generation, encoder, reranker: None, language }
     }
 
-    /// Runs a search in the calling thread; a large hybrid search uses a second
-    /// one for its lexical leg.
+    /// The same view with a reranker, for requests that ask for one.
+    #[must_use]
+    pub fn with_reranker(self, reranker: Arc<RerankPipeline>) -> Self {
+        Self { reranker: Some(reranker), ..self }
+    }
+
+    /// Runs a search in the calling thread; a large hybrid search uses a second one
+    /// for its lexical leg, and reranking all those that searches share.
     ///
     /// # Returns
-    /// At most `top` hits, best first. Without a deadline the result depends on
-    /// nothing but the request, the generation and the encoder.
+    /// At most `top` hits, best first. Without a deadline and a reranker's budget the
+    /// hits depend on nothing but the request, the generation and the models.
     ///
     /// # Errors
     /// [`SearchError`]: by the request (empty query, limits, filter), by a
     /// missing or failing encoder where only vectors could answer, or by damaged
-    /// files. A failing encoder in a hybrid search degrades it instead.
+    /// files. A failing encoder in a hybrid search, or a failing reranker, degrades it
+    /// instead.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchOutcome, SearchError> {
         let started = Instant::now();
         let mut timings = StageTimings::default();
 
         let mut clock = Lap::new();
-        let plan = SearchPlan::resolve(request, self.generation.texts.n_chunks())?;
+        let pace = self.reranker.as_deref().map(RerankPace::of);
+        let n_chunks = self.generation.texts.n_chunks();
+        let mut plan = SearchPlan::resolve(request, n_chunks, pace)?;
         self.check_vector(request, &plan)?;
         let query = LexicalQuery::parse(
             &request.query,
@@ -84,17 +104,30 @@ impl Searcher {
         );
         timings.plan = clock.lap();
 
-        let allowed = self.allowed(request, &plan, &query)?;
+        let mut allowed = self.allowed(request, &plan, &query)?;
+        if let Some(candidates) = &request.candidates {
+            allowed.to_mut().intersect(&self.chunks_of(candidates)?);
+            // The legs are asked about each of them, however many there are.
+            plan.depth = allowed.len().max(1);
+        }
         timings.filter = clock.lap();
 
-        let legs = self.run_legs(&plan, request, &query, &allowed, started)?;
+        let mut legs = self.run_legs(&plan, request, &query, &allowed, started)?;
         (timings.lexical, timings.encode, timings.dense) = legs.times_ms();
 
         clock.lap();
-        let ranking = legs.ranking(&plan);
+        let first = match &request.candidates {
+            None => legs.ranking(&plan),
+            Some(candidates) => self.given_ranking(candidates, &allowed, &legs.ranking(&plan)),
+        };
         timings.fusion = clock.lap();
 
-        let selection = self.select(&plan, request.near_duplicates, &ranking)?;
+        let found =
+            Found { plan: &plan, request, query: &query, legs: &legs, first: &first, started };
+        let mut ranked = self.rank(&found)?;
+        timings.rerank = ranked.rerank_ms;
+
+        clock.lap();
         let why_not = match &request.why_not {
             Some(id) => {
                 let trace = Trace {
@@ -102,23 +135,30 @@ impl Searcher {
                     query: &query,
                     allowed: &allowed,
                     legs: &legs,
-                    ranking: &ranking,
-                    selection: &selection,
+                    first: &first,
+                    ranked: &ranked,
                 };
                 Some(self.why_not(id, &trace)?)
             }
             None => None,
         };
-        let hits = self.hits(request, &plan, &query, &legs, selection)?;
-        timings.fetch = clock.lap();
+        let hits = self.hits(&found, &mut ranked)?;
+        timings.fetch = ranked.select_ms + clock.lap();
         timings.total = started.elapsed().as_secs_f64() * 1e3;
+        let mut degraded = std::mem::take(&mut legs.degraded);
+        degraded.extend(ranked.degraded.take());
         Ok(SearchOutcome {
             hits,
-            score_kind: plan.score_kind(),
+            score_kind: match &request.candidates {
+                _ if ranked.is_reranked() => ScoreKind::Reranked,
+                Some(_) => ScoreKind::Given,
+                None => plan.score_kind(),
+            },
             generation: self.generation(),
+            reranked: ranked.report,
             n_dropped_terms: query.n_dropped_terms(),
             timings_ms: timings,
-            degraded: legs.degraded,
+            degraded,
             why_not,
         })
     }

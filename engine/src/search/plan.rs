@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::error::SearchError;
 use super::hit::ScoreKind;
-use super::request::{SearchRequest, Strategy};
+use super::pace::RerankPace;
+use super::request::{RerankOptions, SearchRequest, Strategy};
 use crate::fusion::Fusion;
 
 /// Live chunks from which the two legs run in parallel.
@@ -24,7 +25,20 @@ pub enum Schedule {
     Parallel,
 }
 
-/// What a search does, in numbers. A pure function of request and index.
+/// How far the reranking stage goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RerankPlan {
+    /// Candidates that may be read.
+    pub depth: usize,
+    /// Of these, how many are expected to fit into the budget, one at least while
+    /// there is any: the stage begins no more.
+    pub affordable: usize,
+    /// When nothing further starts, from the stage's beginning.
+    pub budget: Option<Duration>,
+}
+
+/// What a search does, in numbers. A pure function of request, index and, under a
+/// budget for reranking, the pace that was measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchPlan {
     /// Which legs.
@@ -37,6 +51,8 @@ pub struct SearchPlan {
     pub per_document: usize,
     /// How the legs run.
     pub schedule: Schedule,
+    /// How far the reranking stage goes; `None` without one.
+    pub rerank: Option<RerankPlan>,
     /// When no further stage starts.
     pub deadline: Option<Duration>,
 }
@@ -46,11 +62,17 @@ impl SearchPlan {
     ///
     /// # Arguments
     /// * `live_chunks` - size of the index, which decides the schedule.
+    /// * `pace` - how fast candidates are reranked; `None` without a reranker.
     ///
     /// # Errors
-    /// [`SearchError::EmptyQuery`], [`SearchError::QueryTooLong`], or
-    /// [`SearchError::OutOfRange`] naming the parameter, its value and range.
-    pub fn resolve(request: &SearchRequest, live_chunks: usize) -> Result<Self, SearchError> {
+    /// [`SearchError::EmptyQuery`], [`SearchError::QueryTooLong`],
+    /// [`SearchError::NoReranker`], or [`SearchError::OutOfRange`] naming the
+    /// parameter, its value and range.
+    pub fn resolve(
+        request: &SearchRequest,
+        live_chunks: usize,
+        pace: Option<RerankPace>,
+    ) -> Result<Self, SearchError> {
         if request.query.trim().is_empty() {
             return Err(SearchError::EmptyQuery);
         }
@@ -72,17 +94,25 @@ impl SearchPlan {
         } else {
             Schedule::Sequential
         };
+        let rerank = match request.rerank {
+            Some(options) => {
+                let pace = pace.ok_or(SearchError::NoReranker)?;
+                Some(RerankPlan::resolve(options, pace)?)
+            }
+            None => None,
+        };
         Ok(Self {
             strategy: request.strategy,
             top,
             depth: depth.max(top),
             per_document,
             schedule,
+            rerank,
             deadline: request.deadline_ms.map(Duration::from_millis),
         })
     }
 
-    /// What the hits' scores will be.
+    /// What the first stage's scores are.
     pub fn score_kind(&self) -> ScoreKind {
         match self.strategy {
             Strategy::Lexical => ScoreKind::Bm25,
@@ -96,6 +126,26 @@ impl SearchPlan {
         match self.strategy {
             Strategy::Hybrid { fusion } => Some(fusion),
             Strategy::Lexical | Strategy::Dense => None,
+        }
+    }
+}
+
+impl RerankPlan {
+    fn resolve(options: RerankOptions, pace: RerankPace) -> Result<Self, SearchError> {
+        let RerankOptions { depth, budget_ms } = options;
+        let depth = depth.unwrap_or(SearchRequest::DEFAULT_RERANK_DEPTH);
+        let depth = in_range("rerank_depth", depth, SearchRequest::MAX_RERANK_DEPTH)?;
+        let budget = budget_ms.map(Duration::from_millis);
+        Ok(Self { depth, affordable: depth, budget: None }.within(budget, pace))
+    }
+
+    /// The same with no more time than this; `None` changes nothing.
+    pub(super) fn within(self, limit: Option<Duration>, pace: RerankPace) -> Self {
+        let Some(limit) = limit else { return self };
+        Self {
+            affordable: self.affordable.min(pace.fitting_first(limit)),
+            budget: Some(self.budget.map_or(limit, |budget| budget.min(limit))),
+            ..self
         }
     }
 }
@@ -115,18 +165,41 @@ mod tests {
     #[test]
     fn defaults_end_here_and_limits_are_named() {
         let request = SearchRequest::new("borrow checker");
-        let plan = SearchPlan::resolve(&request, 10).unwrap();
+        let plan = SearchPlan::resolve(&request, 10, None).unwrap();
         assert_eq!((plan.top, plan.depth), (10, SearchRequest::DEFAULT_DEPTH));
         assert_eq!(plan.schedule, Schedule::Sequential);
-        assert_eq!(SearchPlan::resolve(&request, 1_000_000).unwrap().schedule, Schedule::Parallel);
+        assert_eq!(
+            SearchPlan::resolve(&request, 1_000_000, None).unwrap().schedule,
+            Schedule::Parallel
+        );
 
         let wide = SearchRequest { top: 500, ..request.clone() };
-        assert_eq!(SearchPlan::resolve(&wide, 10).unwrap().depth, 500);
+        assert_eq!(SearchPlan::resolve(&wide, 10, None).unwrap().depth, 500);
 
         let bad = SearchRequest { top: 0, ..request.clone() };
-        let error = SearchPlan::resolve(&bad, 10).unwrap_err().to_string();
+        let error = SearchPlan::resolve(&bad, 10, None).unwrap_err().to_string();
         assert!(error.contains("top") && error.contains("1 to 1000"), "{error}");
         let blank = SearchRequest { query: " \t".into(), ..request };
-        assert!(matches!(SearchPlan::resolve(&blank, 10), Err(SearchError::EmptyQuery)));
+        assert!(matches!(SearchPlan::resolve(&blank, 10, None), Err(SearchError::EmptyQuery)));
+    }
+
+    #[test]
+    fn what_reranking_costs_is_estimated_before_it_starts() {
+        let plan = |depth, budget_ms, candidate_ms: Option<f64>| {
+            let pace = candidate_ms.map(|candidate_ms| RerankPace::new(candidate_ms, 1));
+            let rerank = Some(RerankOptions { depth, budget_ms });
+            let request = SearchRequest { rerank, ..SearchRequest::new("a") };
+            SearchPlan::resolve(&request, 10, pace).map(|plan| plan.rerank.unwrap())
+        };
+        let whole = plan(None, None, Some(4.0)).unwrap();
+        assert_eq!((whole.depth, whole.affordable, whole.budget), (50, 50, None));
+        assert_eq!(plan(None, Some(100), Some(4.0)).unwrap().affordable, 25);
+        assert_eq!(plan(Some(10), Some(100), Some(4.0)).unwrap().affordable, 10);
+        assert_eq!(plan(None, Some(3), Some(4.0)).unwrap().affordable, 1, "to learn from");
+        assert_eq!(plan(None, Some(0), Some(4.0)).unwrap().affordable, 0);
+        assert_eq!(plan(None, Some(3), Some(0.0)).unwrap().affordable, 50);
+        assert!(matches!(plan(None, None, None), Err(SearchError::NoReranker)));
+        let message = plan(Some(5000), None, Some(4.0)).unwrap_err().to_string();
+        assert!(message.contains("rerank_depth is 5000") && message.contains("1000"), "{message}");
     }
 }

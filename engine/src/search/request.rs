@@ -57,6 +57,21 @@ pub enum Detail {
     Explained,
 }
 
+/// How far a reranker reads on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RerankOptions {
+    /// Candidates that may be read, up to [`SearchRequest::MAX_RERANK_DEPTH`];
+    /// `None` for [`SearchRequest::DEFAULT_RERANK_DEPTH`]. The first stage may have
+    /// found fewer: [`crate::RerankReport::candidates`] says how many there were.
+    pub depth: Option<usize>,
+    /// Milliseconds the stage may take. What it would take is estimated first, and
+    /// only as many candidates are begun as are expected to fit, but one at least
+    /// unless this is 0, so that an estimate can be corrected; when it takes
+    /// longer after all, no further batch starts. `None`: no limit, and the result
+    /// does not depend on the machine's speed.
+    pub budget_ms: Option<u64>,
+}
+
 /// A search as it is asked; [`crate::SearchPlan`] is the same with every default
 /// filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +90,16 @@ pub struct SearchRequest {
     /// Candidates taken from each leg, up to [`SearchRequest::MAX_DEPTH`];
     /// `None` for the larger of [`SearchRequest::DEFAULT_DEPTH`] and `top`.
     pub depth: Option<usize>,
+    /// Whether and how far the searcher's reranker reads on; `None` leaves the
+    /// first stage's order.
+    pub rerank: Option<RerankOptions>,
+    /// Documents to be ranked instead of searched for, with another system's
+    /// scores: they are the first stage, and the legs only tell what they think of
+    /// them. Of a document with several chunks, the legs choose the best one. Those
+    /// that the index lacks, or the filter excludes, are left out, and where vectors
+    /// are searched those too that the query's `+` and `-` exclude; `depth` has no say.
+    /// `None` searches.
+    pub candidates: Option<Vec<(DocumentId, f64)>>,
     /// Which documents may be found.
     pub filter: Option<Filter>,
     /// Most hits of one document; `None` for no limit.
@@ -89,8 +114,9 @@ pub struct SearchRequest {
     pub detail: Detail,
     /// A document whose absence (or place) is to be explained.
     pub why_not: Option<DocumentId>,
-    /// After this many milliseconds no further stage starts; what was left out
-    /// is named in [`crate::SearchOutcome::degraded`].
+    /// After this many milliseconds no further stage starts; what is left of them is
+    /// a reranker's budget. What was left out is named in
+    /// [`crate::SearchOutcome::degraded`].
     pub deadline_ms: Option<u64>,
 }
 
@@ -104,6 +130,10 @@ impl SearchRequest {
     pub const MAX_DEPTH: usize = 10_000;
     /// Candidates of a leg by default: see docs/experiments/fusion-grid.md.
     pub const DEFAULT_DEPTH: usize = 100;
+    /// Most candidates that are reranked.
+    pub const MAX_RERANK_DEPTH: usize = 1000;
+    /// Candidates that are reranked by default.
+    pub const DEFAULT_RERANK_DEPTH: usize = 50;
 
     /// A hybrid search for ten hits with every default.
     pub fn new(query: impl Into<String>) -> Self {
@@ -113,6 +143,8 @@ impl SearchRequest {
             strategy: Strategy::DEFAULT,
             top: 10,
             depth: None,
+            rerank: None,
+            candidates: None,
             filter: None,
             per_document: None,
             near_duplicates: NearDuplicates::default(),

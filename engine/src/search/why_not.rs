@@ -2,10 +2,10 @@
 
 use super::Searcher;
 use super::error::SearchError;
-use super::fetch::Selection;
 use super::legs::Legs;
 use super::plan::SearchPlan;
 use super::request::Strategy;
+use super::rerank::Ranked;
 use crate::document::{ChunkOrd, DocumentId};
 use crate::lexical::LexicalQuery;
 use crate::ord_set::OrdSet;
@@ -46,7 +46,9 @@ pub enum WhyNot {
     },
     /// It was a candidate, but others were better.
     Outranked {
-        /// Its best rank after fusion, from 1.
+        /// The last stage that ordered it.
+        stage: OrderedBy,
+        /// Its best rank there, from 1.
         rank: usize,
         /// Its score there.
         score: f64,
@@ -65,14 +67,41 @@ pub enum WhyNot {
     },
 }
 
+/// What gave a candidate its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderedBy {
+    /// The first stage: a leg, fusion, or the ranking that was given.
+    FirstStage,
+    /// The reranker read it.
+    Reranked {
+        /// Its rank before that, from 1.
+        before: usize,
+    },
+    /// There was a reranker, but it did not come that far.
+    NotRead,
+}
+
 /// The stages' results, from which the answer is read.
 pub(super) struct Trace<'a> {
     pub(super) plan: &'a SearchPlan,
     pub(super) query: &'a LexicalQuery,
     pub(super) allowed: &'a OrdSet,
     pub(super) legs: &'a Legs,
-    pub(super) ranking: &'a RankedList,
-    pub(super) selection: &'a Selection,
+    pub(super) first: &'a RankedList,
+    pub(super) ranked: &'a Ranked,
+}
+
+impl Trace<'_> {
+    fn ordered_by(&self, ord: ChunkOrd) -> OrderedBy {
+        if !self.ranked.is_reranked() {
+            return OrderedBy::FirstStage;
+        }
+        let before = self.first.find(ord).map(|(rank, _)| rank);
+        match before.filter(|_| self.ranked.features(self.first, ord).is_some()) {
+            Some(before) => OrderedBy::Reranked { before },
+            None => OrderedBy::NotRead,
+        }
+    }
 }
 
 impl Searcher {
@@ -92,21 +121,23 @@ impl Searcher {
             return Ok(WhyNot::Filtered);
         }
         let is_ours = |ord: &ChunkOrd| allowed.binary_search(ord).is_ok();
-        let selected = &trace.selection.selected;
+        let Ranked { ranking, selection, .. } = trace.ranked;
+        let selected = &selection.selected;
         if let Some(at) = selected.iter().position(|hit| is_ours(&hit.entry.ord)) {
             let ours = |ords: &[ChunkOrd]| ords.iter().filter(|ord| is_ours(ord)).count();
-            let capped = ours(&trace.selection.capped);
-            let collapsed = ours(&trace.selection.collapsed);
+            let capped = ours(&selection.capped);
+            let collapsed = ours(&selection.collapsed);
             return Ok(WhyNot::Returned { rank: at + 1, capped, collapsed });
         }
-        let best = trace.ranking.entries().iter().position(|entry| is_ours(&entry.ord));
+        let best = ranking.entries().iter().position(|entry| is_ours(&entry.ord));
         let Some(at) = best else { return self.beyond_depth(&allowed, trace) };
-        let entry = trace.ranking.entries()[at];
-        if let Some(hit) = trace.selection.group_of(entry.ord) {
+        let entry = ranking.entries()[at];
+        if let Some(hit) = selection.group_of(entry.ord) {
             return Ok(WhyNot::Grouped { under: hit.document.clone() });
         }
         let last = selected.last().map_or(entry.score, |hit| hit.entry.score);
-        Ok(WhyNot::Outranked { rank: at + 1, score: entry.score, gap: last - entry.score })
+        let stage = trace.ordered_by(entry.ord);
+        Ok(WhyNot::Outranked { stage, rank: at + 1, score: entry.score, gap: last - entry.score })
     }
 
     fn beyond_depth(&self, ords: &[ChunkOrd], trace: &Trace<'_>) -> Result<WhyNot, SearchError> {

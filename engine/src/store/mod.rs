@@ -338,6 +338,11 @@ impl DocumentRecord {
         Some(Passage { span, headings: &chunks[first].headings, unit: Unit::Parent })
     }
 
+    /// The bytes of the document's `nth` chunk itself, whatever a hit on it returns.
+    pub(crate) fn chunk_span(&self, nth: usize) -> Option<Span> {
+        self.record.chunks.get(nth).map(|chunk| chunk.span)
+    }
+
     /// The bytes of `span` in the canonical text, decompressing no more than it
     /// touches.
     ///

@@ -70,6 +70,7 @@ mod tests {
             fields: BTreeMap::new(),
             duplicates: Vec::new(),
             similar: Vec::new(),
+            features: None,
             explanation: None,
         }
     }

@@ -178,6 +178,10 @@ fn request(logged: &LoggedRequest, strategy: Option<Strategy>) -> Result<SearchR
         fusion: _,
         top,
         depth,
+        // A replay asks what another first stage would show; its users had a
+        // reranker, and the comparison says by how much that differs.
+        rerank: _,
+        rerank_depth: _,
         filter,
         per_document,
         typos,

@@ -9,10 +9,14 @@
 //!   `[outputs]`, for `NAME` in `layer.N.qkv` (query, key and value one after
 //!   the other), `layer.N.attended`, `layer.N.widen`, `layer.N.narrow`;
 //! - `NAME.gamma` and `NAME.beta` f32 `[h]`, for `NAME` in `embeddings.norm`,
-//!   `layer.N.attended.norm`, `layer.N.narrow.norm`.
+//!   `layer.N.attended.norm`, `layer.N.narrow.norm`;
+//! - in models of pairs `embeddings.second_type` f32 `[h]`, what the row of token
+//!   type 1 has more than that of type 0, `head.weight` f32 `[h]`, `head.bias` f32
+//!   `[1]`, and perhaps `pooler.weight` f32 `[h, h]` and `pooler.bias` f32 `[h]`.
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::path::Path;
 
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -20,7 +24,7 @@ use serde::Serialize;
 
 use super::quantize::quantize_columns;
 use super::weights::Weights;
-use super::{BertConfig, Checkpoint, ConvertError};
+use super::{BertConfig, Checkpoint, ConvertError, Delta};
 
 /// Name of the file's metadata entry.
 const LAYOUT: &str = "bert-int8";
@@ -52,9 +56,13 @@ struct Header {
 /// sizes that are no whole tiles, texts beyond [`MAX_TOKENS`] tokens, and
 /// layers after pooling.
 pub(crate) fn fits(checkpoint: &Checkpoint, max_tokens: usize) -> bool {
-    let BertConfig { hidden, intermediate, .. } = checkpoint.config;
-    checkpoint.head.is_none()
-        && hidden.is_multiple_of(TILE)
+    checkpoint.head.is_none() && fits_config(&checkpoint.config, max_tokens)
+}
+
+/// As [`fits`], for a model of pairs.
+pub(crate) fn fits_config(config: &BertConfig, max_tokens: usize) -> bool {
+    let BertConfig { hidden, intermediate, .. } = *config;
+    hidden.is_multiple_of(TILE)
         && max_tokens <= MAX_TOKENS
         && hidden.max(intermediate) <= MAX_INPUTS
 }
@@ -63,13 +71,55 @@ pub(crate) fn fits(checkpoint: &Checkpoint, max_tokens: usize) -> bool {
 ///
 /// # Errors
 /// [`ConvertError`]; what was written must then be thrown away.
-pub(crate) fn write(checkpoint: &Checkpoint, mut out: impl Write) -> Result<(), ConvertError> {
+pub(crate) fn write(checkpoint: &Checkpoint, out: impl Write) -> Result<(), ConvertError> {
     let bytes = super::read(&checkpoint.weights_path)?;
     let weights = Weights::parse(&bytes, &checkpoint.weights_path)?;
     let mut draft = Draft { weights: &weights, tensors: Vec::new() };
     draft.encoder(&checkpoint.config)?;
+    finish(draft.tensors, &checkpoint.config, out)
+}
 
-    let mut tensors = draft.tensors;
+/// What makes a score of a pair's token vectors.
+#[derive(Clone, Copy)]
+pub(crate) enum PairHead<'a> {
+    /// The checkpoint's own pooler and classifier of one class.
+    Classifier,
+    /// The head of a delta, over the mean; its changes are added to the weights.
+    Delta(&'a Delta<'a>),
+}
+
+/// Writes a model of pairs: an encoder's file with the row that tells the second
+/// text from the first, and a head.
+///
+/// # Errors
+/// As [`write`]; [`ConvertError::DeltaTensor`] for a delta that does not fit.
+pub(crate) fn write_pairs(
+    checkpoint: &Path,
+    config: &BertConfig,
+    head: PairHead<'_>,
+    out: impl Write,
+) -> Result<(), ConvertError> {
+    let bytes = super::read(checkpoint)?;
+    let weights = Weights::parse(&bytes, checkpoint)?;
+    let weights = match head {
+        PairHead::Classifier => weights,
+        PairHead::Delta(delta) => weights.with_delta(delta),
+    };
+    let mut draft = Draft { weights: &weights, tensors: Vec::new() };
+    draft.encoder(config)?;
+    draft.second_type(config)?;
+    draft.head(config.hidden, head)?;
+    if let PairHead::Delta(delta) = head {
+        delta.check_applied()?;
+    }
+    finish(draft.tensors, config, out)
+}
+
+fn finish(
+    mut tensors: Vec<Tensor>,
+    config: &BertConfig,
+    mut out: impl Write,
+) -> Result<(), ConvertError> {
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
     let mut hasher = crc32fast::Hasher::new();
     for tensor in &tensors {
@@ -77,8 +127,8 @@ pub(crate) fn write(checkpoint: &Checkpoint, mut out: impl Write) -> Result<(), 
     }
     let header = Header {
         version: WEIGHTS_VERSION,
-        heads: checkpoint.config.heads,
-        norm_epsilon: checkpoint.config.norm_epsilon,
+        heads: config.heads,
+        norm_epsilon: config.norm_epsilon,
         crc32: hasher.finalize(),
     };
     let header =
@@ -140,6 +190,37 @@ impl Draft<'_, '_> {
         Ok(())
     }
 
+    /// The row of token type 1 less that of type 0, which the positions carry.
+    fn second_type(&mut self, config: &BertConfig) -> Result<(), ConvertError> {
+        let BertConfig { hidden, token_types, .. } = *config;
+        let key = "embeddings.token_type_embeddings.weight";
+        let types = self.weights.tensor(key, &[token_types, hidden])?;
+        // A model of one type tells the texts apart by the separator alone.
+        let difference: Vec<f32> = match types.chunks_exact(hidden).nth(1) {
+            Some(second) => second.iter().zip(&types).map(|(b, a)| b - a).collect(),
+            None => vec![0.0; hidden],
+        };
+        self.floats("embeddings.second_type", &[hidden], &difference);
+        Ok(())
+    }
+
+    fn head(&mut self, hidden: usize, head: PairHead<'_>) -> Result<(), ConvertError> {
+        let (weight, bias) = match head {
+            PairHead::Delta(delta) => delta.head(hidden)?,
+            PairHead::Classifier => {
+                let pooler = self.weights.tensor("pooler.dense.weight", &[hidden, hidden])?;
+                self.floats("pooler.weight", &[hidden, hidden], &pooler);
+                let bias = self.weights.tensor("pooler.dense.bias", &[hidden])?;
+                self.floats("pooler.bias", &[hidden], &bias);
+                let weight = self.weights.tensor("classifier.weight", &[1, hidden])?;
+                (weight, self.weights.tensor("classifier.bias", &[1])?[0])
+            }
+        };
+        self.floats("head.weight", &[hidden], &weight);
+        self.floats("head.bias", &[1], &[bias]);
+        Ok(())
+    }
+
     /// Linear layers of the same input, `[outputs, inputs]` each, as one.
     fn linear(
         &mut self,
@@ -191,8 +272,6 @@ impl Draft<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use safetensors::SafeTensors;
 
     use super::*;

@@ -8,6 +8,7 @@
 
 mod bert;
 mod builder;
+mod delta;
 mod int8_weights;
 mod proto;
 mod quantize;
@@ -20,8 +21,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub(crate) use bert::BertConfig;
+pub(crate) use delta::Delta;
 pub(crate) use int8_weights::{
-    WEIGHTS_VERSION, fits as fits_int8_weights, write as write_int8_weights,
+    PairHead, WEIGHTS_VERSION, fits as fits_int8_weights, fits_config as fits_pair_weights,
+    write as write_int8_weights, write_pairs as write_pair_weights,
 };
 pub(crate) use quantize::WeightCode;
 
@@ -177,6 +180,16 @@ pub enum ConvertError {
         tensor: String,
         /// The type in the file.
         found: String,
+    },
+    /// A delta file does not fit its base or itself.
+    #[error("{}: tensor `{tensor}` {reason}", path.display())]
+    DeltaTensor {
+        /// The delta file.
+        path: PathBuf,
+        /// Its key there.
+        tensor: String,
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// A weight is NaN or infinite: the checkpoint is damaged.
     #[error("tensor `{tensor}` holds NaN or infinity; fetch the model again")]

@@ -41,23 +41,45 @@ fn write_tensors(path: &Path, shapes: &[(String, Vec<usize>)]) {
     fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
+/// Components of [`write_pair_checkpoint`]: a whole tile of the engine's products.
+pub(crate) const HIDDEN_IN_TILES: usize = 32;
+
 /// A BERT checkpoint of two layers.
 pub(crate) fn write_checkpoint(path: &Path) {
+    write_tensors(path, &encoder_shapes(HIDDEN, ""));
+}
+
+/// The same, wider, with a pooler and a classifier of one class, as a task model
+/// stores them.
+pub(crate) fn write_pair_checkpoint(path: &Path) {
+    let hidden = HIDDEN_IN_TILES;
+    let mut shapes = encoder_shapes(hidden, "bert.");
+    let mut add = |name: &str, shape: &[usize]| shapes.push((name.to_owned(), shape.to_vec()));
+    add("bert.pooler.dense.weight", &[hidden, hidden]);
+    add("bert.pooler.dense.bias", &[hidden]);
+    add("classifier.weight", &[1, hidden]);
+    add("classifier.bias", &[1]);
+    write_tensors(path, &shapes);
+}
+
+fn encoder_shapes(hidden: usize, prefix: &str) -> Vec<(String, Vec<usize>)> {
     let mut shapes = Vec::new();
-    let mut add = |name: String, shape: &[usize]| shapes.push((name, shape.to_vec()));
+    let mut add = |name: String, shape: &[usize]| {
+        shapes.push((format!("{prefix}{name}"), shape.to_vec()));
+    };
     for (name, rows) in [("word", 10), ("position", 16), ("token_type", 2)] {
-        add(format!("embeddings.{name}_embeddings.weight"), &[rows, HIDDEN]);
+        add(format!("embeddings.{name}_embeddings.weight"), &[rows, hidden]);
     }
     let mut norms = vec!["embeddings.LayerNorm".to_owned()];
     for layer in 0..2 {
         let key = format!("encoder.layer.{layer}");
         for (name, inputs, outputs) in [
-            ("attention.self.query", HIDDEN, HIDDEN),
-            ("attention.self.key", HIDDEN, HIDDEN),
-            ("attention.self.value", HIDDEN, HIDDEN),
-            ("attention.output.dense", HIDDEN, HIDDEN),
-            ("intermediate.dense", HIDDEN, 12),
-            ("output.dense", 12, HIDDEN),
+            ("attention.self.query", hidden, hidden),
+            ("attention.self.key", hidden, hidden),
+            ("attention.self.value", hidden, hidden),
+            ("attention.output.dense", hidden, hidden),
+            ("intermediate.dense", hidden, 12),
+            ("output.dense", 12, hidden),
         ] {
             add(format!("{key}.{name}.weight"), &[outputs, inputs]);
             add(format!("{key}.{name}.bias"), &[outputs]);
@@ -65,10 +87,10 @@ pub(crate) fn write_checkpoint(path: &Path) {
         norms.extend(["attention.output", "output"].map(|part| format!("{key}.{part}.LayerNorm")));
     }
     for norm in norms {
-        add(format!("{norm}.weight"), &[HIDDEN]);
-        add(format!("{norm}.bias"), &[HIDDEN]);
+        add(format!("{norm}.weight"), &[hidden]);
+        add(format!("{norm}.bias"), &[hidden]);
     }
-    write_tensors(path, &shapes);
+    shapes
 }
 
 fn checkpoint(directory: &Path, head: Option<Head>) -> Checkpoint {

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::ConvertError;
+use super::delta::Delta;
 
 /// Key prefixes under which checkpoints store the same encoder: bare, or below
 /// the task model it was saved with.
@@ -14,6 +16,8 @@ const PREFIXES: [&str; 2] = ["", "bert."];
 pub(crate) struct Weights<'a> {
     tensors: SafeTensors<'a>,
     path: PathBuf,
+    /// Added to what the checkpoint holds.
+    delta: Option<&'a Delta<'a>>,
 }
 
 impl<'a> Weights<'a> {
@@ -21,7 +25,12 @@ impl<'a> Weights<'a> {
     pub(crate) fn parse(bytes: &'a [u8], path: &Path) -> Result<Self, ConvertError> {
         let tensors = SafeTensors::deserialize(bytes)
             .map_err(|source| ConvertError::Safetensors { path: path.to_owned(), source })?;
-        Ok(Self { tensors, path: path.to_owned() })
+        Ok(Self { tensors, path: path.to_owned(), delta: None })
+    }
+
+    /// The same with changes.
+    pub(crate) fn with_delta(self, delta: &'a Delta<'a>) -> Self {
+        Self { delta: Some(delta), ..self }
     }
 
     /// A tensor of exactly this shape, row-major; 16-bit floats are widened.
@@ -40,20 +49,9 @@ impl<'a> Weights<'a> {
                 expected: shape.to_vec(),
             });
         }
-        let data = view.data();
-        let dtype = view.dtype();
-        let values: Vec<f32> = if dtype == Dtype::F32 {
-            data.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
-        } else if dtype == Dtype::F16 {
-            widen(data, half::f16::from_le_bytes)
-        } else if dtype == Dtype::BF16 {
-            widen(data, half::bf16::from_le_bytes)
-        } else {
-            let found = format!("{dtype:?}");
-            return Err(ConvertError::TensorType { tensor: name.to_owned(), found });
-        };
-        if values.iter().any(|value| !value.is_finite()) {
-            return Err(ConvertError::NonFinite { tensor: name.to_owned() });
+        let mut values = widened(name, &view)?;
+        if let Some(delta) = self.delta {
+            delta.apply(name, shape, &mut values)?;
         }
         Ok(values)
     }
@@ -75,6 +73,29 @@ impl<'a> Weights<'a> {
         }
         Ok(transposed)
     }
+}
+
+/// A tensor's numbers, row-major; 16-bit floats are widened.
+///
+/// # Errors
+/// [`ConvertError::TensorType`]; [`ConvertError::NonFinite`].
+pub(super) fn widened(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, ConvertError> {
+    let data = view.data();
+    let dtype = view.dtype();
+    let values: Vec<f32> = if dtype == Dtype::F32 {
+        data.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
+    } else if dtype == Dtype::F16 {
+        widen(data, half::f16::from_le_bytes)
+    } else if dtype == Dtype::BF16 {
+        widen(data, half::bf16::from_le_bytes)
+    } else {
+        let found = format!("{dtype:?}");
+        return Err(ConvertError::TensorType { tensor: name.to_owned(), found });
+    };
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(ConvertError::NonFinite { tensor: name.to_owned() });
+    }
+    Ok(values)
 }
 
 fn widen<T: Into<f32>>(data: &[u8], read: fn([u8; 2]) -> T) -> Vec<f32> {

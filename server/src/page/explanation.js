@@ -66,7 +66,15 @@ export function whyNotAnswer(why, strategy) {
     case "grouped":
       return [el("p", {}, `Its best passage is nearly the same as the one of ${why.under}, and is named there.`)];
     case "outranked":
-      return [el("p", {}, `Its best passage is at rank ${why.rank.toLocaleString("en")}, ${shortNumber(why.gap)} below the last one shown. Others were better.`)];
+      return [
+        el(
+          "p",
+          {},
+          `Its best passage is at rank ${why.rank.toLocaleString("en")}, ${shortNumber(why.gap)} below the last one shown. Others were better.`,
+          why.ordered_by === "reranked" ? ` It was at rank ${why.before.toLocaleString("en")} before reranking.` : null,
+          why.ordered_by === "not_read" ? " The reranker did not come that far." : null,
+        ),
+      ];
     case "returned":
       return [
         el(

@@ -6,21 +6,26 @@ use corpora::{LoggedHit, LoggedRequest, LoggedSearch};
 use engine::{NearDuplicates, SearchOutcome, SearchRequest, StageTimings, Strategy, Typos};
 use jiff::Timestamp;
 
+use crate::collections::Collection;
+
 /// What is logged of an answered search; not redacted yet.
 ///
 /// # Arguments
 /// * `filter` - the expression as it was sent, since a parsed one has no text.
+/// * `collection` - what was searched; its reranker's name is logged where it was
+///   asked to read.
 pub(crate) fn logged(
     request: &SearchRequest,
     filter: Option<&str>,
-    collection: &str,
+    collection: &Collection,
     outcome: &SearchOutcome,
 ) -> LoggedSearch {
+    let reranker = collection.reranker().map(|loaded| loaded.pipeline.name());
     LoggedSearch {
         time: format!("{:.3}", Timestamp::now()),
-        collection: collection.to_owned(),
+        collection: collection.name().to_owned(),
         generation: outcome.generation,
-        request: logged_request(request, filter),
+        request: logged_request(request, filter, reranker),
         redactions: BTreeMap::new(),
         hits: outcome
             .hits
@@ -36,7 +41,11 @@ pub(crate) fn logged(
     }
 }
 
-fn logged_request(request: &SearchRequest, filter: Option<&str>) -> LoggedRequest {
+fn logged_request(
+    request: &SearchRequest,
+    filter: Option<&str>,
+    reranker: Option<&str>,
+) -> LoggedRequest {
     // Without `..`: a parameter that changes the ranking must not be forgotten.
     let SearchRequest {
         query,
@@ -44,6 +53,9 @@ fn logged_request(request: &SearchRequest, filter: Option<&str>) -> LoggedReques
         strategy,
         top,
         depth,
+        rerank,
+        // No client can give them.
+        candidates: _,
         filter: _,
         per_document,
         near_duplicates,
@@ -67,6 +79,9 @@ fn logged_request(request: &SearchRequest, filter: Option<&str>) -> LoggedReques
         fusion,
         top: *top,
         depth: *depth,
+        // The budget depends on the day, as the deadline does.
+        rerank: rerank.and(reranker).map(str::to_owned),
+        rerank_depth: rerank.and_then(|options| options.depth),
         filter: filter.map(str::to_owned),
         per_document: *per_document,
         typos: *typos == Typos::OneEdit,

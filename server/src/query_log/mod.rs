@@ -209,6 +209,8 @@ mod tests {
                 fusion: None,
                 top: 10,
                 depth: None,
+                rerank: None,
+                rerank_depth: None,
                 filter: None,
                 per_document: None,
                 typos: false,

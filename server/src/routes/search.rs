@@ -15,17 +15,16 @@ pub(super) async fn search(
 ) -> Result<Json<OutcomeBody>, ApiError> {
     let collection = state.collection(body.collection.as_deref())?;
     let filter = body.filter.clone();
-    let mut request = body.into_request(state.limits())?;
+    let mut request = body.into_request(state.limits(), collection.reranker())?;
     let log = state.query_log().cloned();
     let work = move |waited| {
         charge_waiting(&mut request, waited);
         let outcome = collection
-            .index()
             .searcher()
             .search(&request)
             .map_err(|error| ApiError::from_search(error, filter.as_deref()))?;
         if let Some(log) = log {
-            log.record(logged(&request, filter.as_deref(), collection.name(), &outcome));
+            log.record(logged(&request, filter.as_deref(), &collection, &outcome));
         }
         Ok(Json(OutcomeBody::new(&request, Some(collection.name()), outcome)))
     };

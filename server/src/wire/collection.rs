@@ -25,6 +25,8 @@ pub(crate) struct CollectionBody {
     bytes: u64,
     encoder: String,
     chunker: String,
+    /// What reranks its results unless a request says otherwise.
+    reranker: Option<String>,
     /// Whether a newer commit could not be loaded.
     stale: bool,
 }
@@ -36,6 +38,7 @@ pub(crate) struct LimitsBody {
     filter_bytes: usize,
     top: usize,
     depth: usize,
+    rerank_depth: usize,
     document_bytes: usize,
     concurrent_searches: usize,
     queued_searches: usize,
@@ -57,6 +60,7 @@ impl CollectionBody {
             bytes,
             encoder: manifest.encoder.name.clone(),
             chunker: manifest.chunker.clone(),
+            reranker: collection.reranker().map(|loaded| loaded.pipeline.name().to_owned()),
             stale: collection.is_stale(),
         })
     }
@@ -70,6 +74,7 @@ impl From<&Limits> for LimitsBody {
             filter_bytes: limits.max_filter_bytes,
             top: limits.max_top,
             depth: limits.max_depth,
+            rerank_depth: limits.max_rerank_depth,
             document_bytes: limits.max_document_bytes,
             concurrent_searches: limits.concurrent_searches,
             queued_searches: limits.queued_searches,

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use engine::{ChunkOrd, Degradation, DocumentId, Hit, SearchOutcome, SearchRequest, StageTimings};
+use engine::{
+    ChunkOrd, Degradation, DocumentId, Hit, RerankReport, RerankStop, SearchOutcome, SearchRequest,
+    StageTimings,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -22,6 +25,8 @@ pub struct OutcomeBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     collection: Option<String>,
     hits: Vec<HitBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reranked: Option<RerankBody>,
     timings_ms: TimingsBody,
     degraded: Vec<DegradationBody>,
     dropped_terms: usize,
@@ -61,6 +66,15 @@ struct DegradationBody {
     reason: String,
 }
 
+/// How far the reranker read.
+#[derive(Debug, Serialize)]
+struct RerankBody {
+    scored: usize,
+    candidates: usize,
+    /// `complete`, `settled`, `budget` or `failed`.
+    stop: &'static str,
+}
+
 #[derive(Debug, Serialize)]
 struct TimingsBody {
     plan: f64,
@@ -86,6 +100,7 @@ impl OutcomeBody {
             hits,
             score_kind,
             generation,
+            reranked,
             n_dropped_terms,
             timings_ms,
             degraded,
@@ -96,6 +111,7 @@ impl OutcomeBody {
             query: request.query.clone(),
             collection: collection.map(str::to_owned),
             hits: hits.into_iter().map(|hit| HitBody::new(hit, &score_kind)).collect(),
+            reranked: reranked.map(RerankBody::from),
             timings_ms: timings_ms.into(),
             degraded: degraded.into_iter().map(DegradationBody::from).collect(),
             dropped_terms: n_dropped_terms,
@@ -123,6 +139,8 @@ impl HitBody {
             fields,
             duplicates,
             similar,
+            // The explanation tells those that had a say.
+            features: _,
             explanation,
         } = hit;
         Self {
@@ -154,6 +172,19 @@ impl From<Degradation> for DegradationBody {
     fn from(degradation: Degradation) -> Self {
         let Degradation { stage, reason } = degradation;
         Self { stage: stage.to_string(), reason }
+    }
+}
+
+impl From<RerankReport> for RerankBody {
+    fn from(report: RerankReport) -> Self {
+        let RerankReport { scored, candidates, stop } = report;
+        let stop = match stop {
+            RerankStop::Complete => "complete",
+            RerankStop::Settled => "settled",
+            RerankStop::Budget => "budget",
+            RerankStop::Failed => "failed",
+        };
+        Self { scored, candidates, stop }
     }
 }
 

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use engine::filter::{Filter, FilterSyntaxError};
 use engine::{
-    Detail, DocumentId, Fusion, NearDuplicates, SearchRequest, Strategy, Typos, VectorSearch,
+    Detail, DocumentId, Fusion, NearDuplicates, RerankOptions, SearchRequest, Strategy, Typos,
+    VectorSearch,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::collections::LoadedReranker;
 use crate::error::ApiError;
 use crate::limits::Limits;
 
@@ -23,6 +25,9 @@ pub(crate) struct SearchBody {
     fusion: Option<String>,
     top: Option<u64>,
     depth: Option<u64>,
+    rerank: Option<String>,
+    rerank_depth: Option<u64>,
+    rerank_budget_ms: Option<u64>,
     pub(crate) filter: Option<String>,
     per_document: Option<u64>,
     typos: Option<String>,
@@ -50,15 +55,22 @@ const TYPOS: [(&str, Typos); 2] = [("exact", Typos::Exact), ("one_edit", Typos::
 const NEAR_DUPLICATES: [(&str, NearDuplicates); 2] =
     [("group", NearDuplicates::Group), ("list", NearDuplicates::List)];
 
-const PARAMETERS: &str = "query, vector, collection, strategy, fusion, top, depth, filter, per_document, \
-                          typos, explain, why_not, deadline_ms, near_duplicates";
+const PARAMETERS: &str = "query, vector, collection, strategy, fusion, top, depth, rerank, rerank_depth, \
+                          rerank_budget_ms, filter, per_document, typos, explain, why_not, deadline_ms, near_duplicates";
 
 impl SearchBody {
     /// Checks the body against the limits and fills in what the server decides.
     ///
+    /// # Arguments
+    /// * `reranker` - the collection's, which reranks unless the body says `none`.
+    ///
     /// # Errors
     /// The first parameter that is unknown, missing, malformed or out of range.
-    pub(crate) fn into_request(self, limits: &Limits) -> Result<SearchRequest, ApiError> {
+    pub(crate) fn into_request(
+        self,
+        limits: &Limits,
+        reranker: Option<&LoadedReranker>,
+    ) -> Result<SearchRequest, ApiError> {
         let Self {
             query,
             vector,
@@ -67,6 +79,9 @@ impl SearchBody {
             fusion,
             top,
             depth,
+            rerank,
+            rerank_depth,
+            rerank_budget_ms,
             filter,
             per_document,
             typos,
@@ -97,6 +112,11 @@ impl SearchBody {
         }
         request.depth =
             depth.map(|depth| in_range("depth", depth, limits.max_depth)).transpose()?;
+        let rerank_depth = rerank_depth
+            .map(|depth| in_range("rerank_depth", depth, limits.max_rerank_depth))
+            .transpose()?;
+        let asked = RerankOptions { depth: rerank_depth, budget_ms: rerank_budget_ms };
+        request.rerank = resolve_rerank(rerank.as_deref(), asked, reranker)?;
         request.filter = filter.as_deref().map(|text| parse_filter(text, limits)).transpose()?;
         request.per_document =
             per_document.map(|most| in_range("per_document", most, limits.max_top)).transpose()?;
@@ -159,6 +179,42 @@ fn resolve_strategy(legs: Legs, fusion: Option<&str>) -> Result<Strategy, ApiErr
     }
 }
 
+/// What reranks: the collection's own model or nothing, since loading another takes
+/// longer than a request may.
+fn resolve_rerank(
+    name: Option<&str>,
+    asked: RerankOptions,
+    reranker: Option<&LoadedReranker>,
+) -> Result<Option<RerankOptions>, ApiError> {
+    let unused = || {
+        let (parameter, value) = match (asked.depth, asked.budget_ms) {
+            (Some(depth), _) => ("rerank_depth", depth as u64),
+            (None, Some(budget_ms)) => ("rerank_budget_ms", budget_ms),
+            (None, None) => return Ok(None),
+        };
+        let reason = "nothing is reranked, so it would do nothing; leave it out";
+        Err(ApiError::invalid(parameter, &value.to_string(), reason))
+    };
+    let loaded = match (name, reranker) {
+        (Some("none"), _) | (None, None) => return unused(),
+        (Some(given), None) => {
+            let reason = "the collection has no reranker; leave it out, or write \"none\"";
+            return Err(ApiError::invalid("rerank", given, reason));
+        }
+        (None | Some("default"), Some(loaded)) => loaded,
+        (Some(given), Some(loaded)) if given == loaded.pipeline.name() => loaded,
+        (Some(given), Some(loaded)) => {
+            let own = loaded.pipeline.name();
+            let reason = format!("it must be one of none, default, {own}");
+            return Err(ApiError::invalid("rerank", given, reason));
+        }
+    };
+    Ok(Some(RerankOptions {
+        depth: asked.depth.or(loaded.options.depth),
+        budget_ms: asked.budget_ms.or(loaded.options.budget_ms),
+    }))
+}
+
 fn parse_filter(text: &str, limits: &Limits) -> Result<Filter, ApiError> {
     within("filter", text, limits.max_filter_bytes)?;
     Filter::parse(text).map_err(|FilterSyntaxError { position, expected, found }| {
@@ -183,11 +239,45 @@ fn in_range(parameter: &'static str, value: u64, max: usize) -> Result<usize, Ap
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use engine::{OverlapReranker, RerankPipeline};
+
     use super::*;
 
     fn request(body: &str) -> Result<SearchRequest, ApiError> {
         let body: SearchBody = serde_json::from_str(body).unwrap();
-        body.into_request(&Limits::default())
+        body.into_request(&Limits::default(), None)
+    }
+
+    #[test]
+    fn the_collections_reranker_is_the_default_and_none_is_a_choice() {
+        let pipeline = RerankPipeline::new(Arc::new(OverlapReranker));
+        let options = RerankOptions { depth: Some(30), budget_ms: Some(100) };
+        let loaded = LoadedReranker { pipeline: Arc::new(pipeline), options };
+        let rerank = |body: &str| {
+            let body: SearchBody = serde_json::from_str(body).unwrap();
+            body.into_request(&Limits::default(), Some(&loaded)).map(|request| request.rerank)
+        };
+        let options = |depth, budget_ms| Some(RerankOptions { depth, budget_ms });
+        assert_eq!(rerank(r#"{"query":"a"}"#).unwrap(), options(Some(30), Some(100)));
+        assert_eq!(
+            rerank(r#"{"query":"a","rerank":"overlap","rerank_depth":7}"#).unwrap(),
+            options(Some(7), Some(100))
+        );
+        assert_eq!(
+            rerank(r#"{"query":"a","rerank":"default","rerank_budget_ms":5}"#).unwrap(),
+            options(Some(30), Some(5))
+        );
+        assert_eq!(rerank(r#"{"query":"a","rerank":"none"}"#).unwrap(), None);
+        let message = |body: &str| rerank(body).unwrap_err().to_string();
+        assert!(message(r#"{"query":"a","rerank":"other"}"#).contains("none, default, overlap"));
+        let unused = message(r#"{"query":"a","rerank":"none","rerank_budget_ms":5}"#);
+        assert!(unused.contains("rerank_budget_ms"), "{unused}");
+        let error = rerank(r#"{"query":"a","rerank_depth":101}"#).unwrap_err();
+        assert!(matches!(error, ApiError::OutOfRange { parameter: "rerank_depth", max: 100, .. }));
+        let without = request(r#"{"query":"a","rerank":"default"}"#).unwrap_err().to_string();
+        assert!(without.contains("no reranker"), "{without}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The answer to "why is this document not here?" as JSON.
 
-use engine::{DocumentId, LegPlace, WhyNot};
+use engine::{DocumentId, LegPlace, OrderedBy, WhyNot};
 use serde::Serialize;
 
 /// The stage that lost a document, with what that stage knows of it.
@@ -16,10 +16,29 @@ pub(super) struct WhyNotBody {
 enum Lost {
     NotIndexed,
     Filtered,
-    BeyondDepth { depth: usize, lexical: Option<PlaceBody>, dense: Option<PlaceBody> },
-    Grouped { under: String },
-    Outranked { rank: usize, score: f64, gap: f64 },
-    Returned { rank: usize, capped: usize, collapsed: usize },
+    BeyondDepth {
+        depth: usize,
+        lexical: Option<PlaceBody>,
+        dense: Option<PlaceBody>,
+    },
+    Grouped {
+        under: String,
+    },
+    Outranked {
+        rank: usize,
+        score: f64,
+        gap: f64,
+        /// `first_stage`, `reranked` or `not_read`.
+        ordered_by: &'static str,
+        /// Its rank before it was reranked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        before: Option<usize>,
+    },
+    Returned {
+        rank: usize,
+        capped: usize,
+        collapsed: usize,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -40,7 +59,14 @@ impl WhyNotBody {
                 dense: dense.map(place_body),
             },
             WhyNot::Grouped { under } => Lost::Grouped { under: under.into() },
-            WhyNot::Outranked { rank, score, gap } => Lost::Outranked { rank, score, gap },
+            WhyNot::Outranked { stage, rank, score, gap } => {
+                let (ordered_by, before) = match stage {
+                    OrderedBy::FirstStage => ("first_stage", None),
+                    OrderedBy::Reranked { before } => ("reranked", Some(before)),
+                    OrderedBy::NotRead => ("not_read", None),
+                };
+                Lost::Outranked { rank, score, gap, ordered_by, before }
+            }
             WhyNot::Returned { rank, capped, collapsed } => {
                 Lost::Returned { rank, capped, collapsed }
             }

@@ -15,7 +15,7 @@ use engine::{
     WriterOptions,
 };
 use serde_json::Value;
-use server::{AppState, Collection, Collections, HostPolicy, Limits, app};
+use server::{AppState, Collection, Collections, HostPolicy, Limits, LoadedReranker, app};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -92,10 +92,23 @@ impl Fixture {
     }
 
     pub(crate) fn with(limits: Limits, encoder: Arc<dyn Encoder>) -> Self {
+        Self::over(limits, encoder, |collection| collection)
+    }
+
+    pub(crate) fn reranked(reranker: LoadedReranker) -> Self {
+        let add = |collection: Collection| collection.with_reranker(reranker);
+        Self::over(Limits::default(), hash_encoder(), add)
+    }
+
+    fn over(
+        limits: Limits,
+        encoder: Arc<dyn Encoder>,
+        add: impl FnOnce(Collection) -> Collection,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let index = build_index(&dir.path().join("index"), encoder);
         let state = AppState::starting(limits, HostPolicy::Any);
-        let collection = Collection::new("texts", Arc::clone(&index));
+        let collection = add(Collection::new("texts", Arc::clone(&index)));
         state.publish(Collections::new(vec![collection]).unwrap());
         Self { app: app(state.clone()), state, index, _dir: dir }
     }

@@ -6,19 +6,22 @@ use std::path::PathBuf;
 use clap::Args;
 use corpora::BeirCollection;
 use eval::{
-    CollectionOptions, OwnDocument, RequestedMeasure, ScoreReport, evaluate_collection, write_run,
+    CollectionOptions, OwnDocument, RequestedMeasure, ScoreReport, evaluate_collection,
+    write_features, write_run,
 };
 use ingest::chunk::ChunkerSpec;
 
 use super::recipe::{EvalBars, RecipeArgs, index_cache};
 use super::table::print_scores;
-use crate::options::{StrategyArgs, print_json};
+use crate::options::{RerankArgs, RerankUse, StrategyArgs, UsageError, print_json};
+use crate::progress::FetchBar;
 
 const EXAMPLES: &str = "\
 Examples:
   trovato eval collection beir/scifact
   trovato eval collection beir/scifact --strategy lexical --measures nDCG@10,R@100,MAP --json
   trovato eval collection beir/scifact --split train --fusion rrf:60 --run-out rrf.run
+  trovato eval collection beir/scifact --rerank late:idf --rerank-depth 50 --features-out f.jsonl
 
 The folder holds corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv. The index is kept below
 TROVATO_HOME/eval (which may be deleted) and used again as long as corpus, chunker, encoder
@@ -42,6 +45,9 @@ pub(super) struct CollectionArgs {
     #[command(flatten)]
     strategy: StrategyArgs,
 
+    #[command(flatten)]
+    rerank: RerankArgs,
+
     /// Candidates taken from each leg [default: the engine's, or the deepest cutoff]
     #[arg(long, value_name = "N")]
     depth: Option<usize>,
@@ -61,6 +67,11 @@ pub(super) struct CollectionArgs {
     #[arg(long, value_name = "FILE")]
     run_out: Option<PathBuf>,
 
+    /// Write what was known of each reranked candidate, with its judgment, as JSON
+    /// lines
+    #[arg(long, value_name = "FILE")]
+    features_out: Option<PathBuf>,
+
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -73,10 +84,18 @@ pub(super) fn run(args: CollectionArgs) -> anyhow::Result<()> {
         let (n, name) = (collection.n_missing_topics, &collection.name);
         eprintln!("note: {n} judged topics of {name} are not in queries.jsonl; they count 0");
     }
+    let recipe = args.recipe.load(Some(args.chunker))?;
+    let wanted = RerankUse::of(args.features_out.as_ref());
+    let rerank = args.rerank.load(Some(&recipe.encoder), &FetchBar::default(), wanted)?;
+    if args.features_out.is_some() && rerank.is_none() {
+        let told = "--features-out tells what a reranker knew; name one with --rerank";
+        return Err(UsageError(told.to_owned()).into());
+    }
     let options = CollectionOptions {
-        recipe: args.recipe.load(Some(args.chunker))?,
+        recipe,
         strategy,
         depth: args.depth,
+        rerank,
         measures: args.measures,
         own_document: if args.remove_own { OwnDocument::Remove } else { OwnDocument::Keep },
         reuse: args.recipe.reuse(),
@@ -85,9 +104,12 @@ pub(super) fn run(args: CollectionArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.run_out {
         write_run(&outcome.topic_run.run, path)?;
     }
+    if let Some(path) = &args.features_out {
+        write_features(&outcome.topic_run.features, &collection.qrels, path)?;
+    }
     let report = ScoreReport::of_collection(
         (&collection.name, collection.n_unjudged_topics),
-        strategy,
+        &options,
         &outcome,
     );
     if args.json {

@@ -18,6 +18,7 @@ mod questions;
 mod recipe;
 mod replay;
 mod report;
+mod rerank;
 mod score;
 mod table;
 
@@ -29,6 +30,7 @@ const EXAMPLES: &str = "\
 Examples:
   trovato eval collection beir/scifact --strategy hybrid --run-out hybrid.run
   trovato eval score --qrels beir/scifact/qrels/test.tsv --run hybrid.run --measures nDCG@10,AP
+  trovato eval rerank beir/scifact --run bm25.run --rerank late:idf
   trovato eval questions --split dev
   trovato eval run eval/experiments/chunkers.toml
   trovato eval gate
@@ -53,6 +55,8 @@ enum Action {
     Collection(collection::CollectionArgs),
     /// Score a TREC run file
     Score(score::ScoreArgs),
+    /// Rerank a TREC run file and score it before and after
+    Rerank(rerank::RerankRunArgs),
     /// Score questions with quoted evidence
     Questions(questions::QuestionsArgs),
     /// Check a question file: quotes, splits, duplicates, overlap
@@ -85,6 +89,7 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<()> {
         Action::Chunking(args) => chunking::run(&args),
         Action::Collection(args) => collection::run(args),
         Action::Score(args) => score::run(&args),
+        Action::Rerank(args) => rerank::run(&args),
         Action::Questions(args) => questions::run(&args),
         Action::Audit(args) => audit::run(&args),
         Action::Init(args) => init::run(&args),

@@ -11,6 +11,14 @@ pub(super) fn print_scores(out: &mut impl Write, report: &ScoreReport) -> io::Re
         write!(out, " {fusion}")?;
     }
     writeln!(out)?;
+    if let Some(rerank) = &report.rerank {
+        let budget = rerank.budget_ms.map_or(String::new(), |ms| format!(" in {ms} ms"));
+        writeln!(
+            out,
+            "reranked by {}, mixed by {}: {:.1} of {} candidates read{budget}, on average",
+            rerank.reranker, rerank.mixer, rerank.mean_scored, rerank.depth
+        )?;
+    }
     if let Some(indexing) = &report.indexing {
         writeln!(
             out,

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use models::{
-    CachedFolder, DEFAULT_MODEL, FileReport, ListedModel, Origin, Precision, Pull, ResolvedModel,
-    Settings, Store,
+    CachedFolder, DEFAULT_MODEL, FileReport, ListedModel, ListedReranker, Origin, Precision, Pull,
+    RerankerCard, RerankerFiles, RerankerForm, ResolvedModel, ResolvedReranker, Settings, Store,
+    reranker_card,
 };
 use serde::Serialize;
 
@@ -21,6 +22,7 @@ Examples:
   trovato models list
   trovato models pull                                the default encoder and ONNX Runtime
   trovato models pull bge-small-en-v1.5@fp32
+  trovato models pull ms-marco-MiniLM-L6-v2          a reranker
   trovato models pull --from /media/stick            on a machine without a network
   trovato models pull ./my-model                     a directory with a BERT checkpoint
   trovato models distill --corpus ~/notes            a fast encoder for texts like these
@@ -109,6 +111,7 @@ pub(crate) fn run(args: ModelsArgs) -> anyhow::Result<()> {
 struct ListReport {
     home: PathBuf,
     models: Vec<ModelRow>,
+    rerankers: Vec<RerankerRow>,
     runtimes: Vec<FolderRow>,
 }
 
@@ -126,6 +129,17 @@ struct ModelRow {
 }
 
 #[derive(Serialize)]
+struct RerankerRow {
+    name: &'static str,
+    summary: &'static str,
+    licence: &'static str,
+    max_tokens: usize,
+    /// What runs it: `int8` weights converted here, or a `graph`.
+    form: &'static str,
+    cached: Option<FolderRow>,
+}
+
+#[derive(Serialize)]
 struct FolderRow {
     path: PathBuf,
     source: String,
@@ -138,6 +152,7 @@ fn list(store: &Store, output: &Output) -> anyhow::Result<()> {
     let report = ListReport {
         home: store.settings().home.clone(),
         models: store.list().into_iter().map(ModelRow::from).collect(),
+        rerankers: store.list_rerankers().into_iter().map(RerankerRow::from).collect(),
         runtimes: store.list_runtimes().into_iter().map(FolderRow::from).collect(),
     };
     if output.json {
@@ -162,6 +177,16 @@ fn list(store: &Store, output: &Output) -> anyhow::Result<()> {
             cached.print();
         }
     }
+    println!(
+        "\n{:26} {:>5} {:>6}  {:11} {:10} SUMMARY",
+        "RERANKER", "FORM", "TOKENS", "LICENCE", "HASHES"
+    );
+    for RerankerRow { name, summary, licence, max_tokens, form, cached } in &report.rerankers {
+        println!("{name:26} {form:>5} {max_tokens:>6}  {licence:11} {:10} {summary}", "unverified");
+        if let Some(cached) = cached {
+            cached.print();
+        }
+    }
     for runtime in &report.runtimes {
         println!("ONNX Runtime");
         runtime.print();
@@ -181,7 +206,8 @@ impl From<ListedModel> for ModelRow {
             default: name == DEFAULT_MODEL,
             summary: match card {
                 Some(card) => Some(card.summary),
-                None => distilled.then_some("a static encoder, distilled here"),
+                None if distilled => Some("a static encoder, distilled here"),
+                None => name.starts_with("delta-").then_some("a reranker, made from a delta file"),
             },
             licence: card.map(|card| card.licence),
             dim: card.map(|card| card.dim),
@@ -190,6 +216,18 @@ impl From<ListedModel> for ModelRow {
             cached: cached.map(FolderRow::from),
             name,
         }
+    }
+}
+
+impl From<ListedReranker> for RerankerRow {
+    fn from(ListedReranker { card, cached }: ListedReranker) -> Self {
+        let RerankerCard { name, summary, licence, max_tokens, .. } = *card;
+        let form = match card.form {
+            RerankerForm::BertClassifier => "int8",
+            RerankerForm::Graph { .. } => "graph",
+        };
+        let cached = cached.map(FolderRow::from);
+        Self { name, summary, licence, max_tokens, form, cached }
     }
 }
 
@@ -242,7 +280,9 @@ struct PulledModel {
     /// What is loaded: 8-bit weights, or a graph.
     file: PathBuf,
     tokenizer: PathBuf,
-    dim: usize,
+    /// Absent for a reranker, which gives scores and no vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dim: Option<usize>,
     max_tokens: usize,
 }
 
@@ -251,7 +291,10 @@ fn pull(store: &Store, args: &PullArgs) -> anyhow::Result<()> {
     let bar = FetchBar::default();
     let mut report = PullReport { models: Vec::new(), runtime: store.pull_runtime(mode, &bar)? };
     for name in &args.names {
-        report.models.push(store.pull(name, mode, &bar)?.into());
+        report.models.push(match reranker_card(name) {
+            Some(card) => store.pull_reranker(card.name, mode, &bar)?.into(),
+            None => store.pull(name, mode, &bar)?.into(),
+        });
     }
     if args.output.json {
         return options::print_json(&report);
@@ -271,7 +314,23 @@ impl From<ResolvedModel> for PulledModel {
             fingerprint: model.fingerprint,
             file: model.files.path().to_owned(),
             tokenizer: model.tokenizer_path,
-            dim: model.dim,
+            dim: Some(model.dim),
+            max_tokens: model.max_tokens,
+        }
+    }
+}
+
+impl From<ResolvedReranker> for PulledModel {
+    fn from(model: ResolvedReranker) -> Self {
+        let (RerankerFiles::Weights { path: file, .. } | RerankerFiles::Graph { path: file }) =
+            model.files;
+        Self {
+            name: model.name,
+            precision: model.precision.to_string(),
+            fingerprint: model.fingerprint,
+            file,
+            tokenizer: model.tokenizer_path,
+            dim: None,
             max_tokens: model.max_tokens,
         }
     }

@@ -14,6 +14,11 @@
 //! - `NAME.gamma` and `NAME.beta` f32 `[h]`, for `NAME` in `embeddings.norm`,
 //!   `layer.N.attended.norm`, `layer.N.narrow.norm`.
 //!
+//! Models that score pairs have further ones, which an encoder does not read:
+//! `embeddings.second_type` f32 `[h]`, the row of token type 1 less that of type 0;
+//! `head.weight` f32 `[h]` and `head.bias` f32 `[1]`; and, where the checkpoint has
+//! a pooler, `pooler.weight` f32 `[h, h]` and `pooler.bias` f32 `[h]`.
+//!
 //! The file's one metadata entry, [`KEY`], is a JSON object: see [`Header`].
 
 use std::fs::File;
@@ -26,6 +31,7 @@ use serde::Deserialize;
 
 use super::attention::{HeadShape, MAX_TOKENS};
 use super::forward::{Encoder, Layer};
+use super::head::{Pooler, ScoreHead};
 use super::kernels::{LANES, MAX_BYTES, Norm};
 use super::matrix::{Linear, Stored};
 use crate::segment_file;
@@ -57,6 +63,10 @@ pub(super) struct Model {
     words: Words,
     /// `[positions, hidden]`.
     positions: Vec<f32>,
+    /// `[hidden]`; `None` in models of single texts.
+    second_type: Option<Vec<f32>>,
+    /// `None` in models of single texts.
+    pub(super) head: Option<ScoreHead>,
 }
 
 /// The word embeddings, left in the mapped file: a text touches few of them.
@@ -96,6 +106,8 @@ pub(super) enum TokenError {
     Unknown { id: i64, vocabulary: usize },
     #[error("the text is longer than the model's {positions} positions")]
     Position { positions: usize },
+    #[error("the model reads single texts and knows no second token type")]
+    NoSecondType,
 }
 
 impl Model {
@@ -137,7 +149,10 @@ impl Model {
         tensors.floats("embeddings.words", &[vocabulary, hidden])?;
         let words = metadata.info("embeddings.words").map_or(0, |info| info.data_offsets.0);
         let start = size_of::<u64>() + header_bytes + words;
-        Ok(Self { encoder, words: Words { map, start, vocabulary }, positions })
+        let second_type = tensors.optional_floats("embeddings.second_type", &[hidden])?;
+        let head = tensors.head(hidden)?;
+        let words = Words { map, start, vocabulary };
+        Ok(Self { encoder, words, positions, second_type, head })
     }
 
     /// Components of a token.
@@ -173,6 +188,13 @@ impl Model {
         for ((sum, word), position) in row.iter_mut().zip(word).zip(position) {
             *sum = word + position;
         }
+        Ok(())
+    }
+
+    /// Makes of a token's embeddings those of a token of the second type.
+    pub(super) fn add_second_type(&self, row: &mut [f32]) -> Result<(), TokenError> {
+        let difference = self.second_type.as_ref().ok_or(TokenError::NoSecondType)?;
+        row.iter_mut().zip(difference).for_each(|(sum, difference)| *sum += difference);
         Ok(())
     }
 }
@@ -219,6 +241,32 @@ impl<'a> Tensors<'a> {
         let data = self.data(name, Dtype::F32, shape)?;
         bytemuck::try_cast_slice(data)
             .map_err(|_| self.wrong(name, "at a multiple of four bytes in the file"))
+    }
+
+    /// As [`Tensors::floats`]; `None` when there is no tensor of this name.
+    fn optional_floats(
+        &self,
+        name: &str,
+        shape: &[usize],
+    ) -> Result<Option<Vec<f32>>, WeightsError> {
+        if self.0.tensor(name).is_err() {
+            return Ok(None);
+        }
+        self.floats(name, shape).map(|values| Some(values.to_vec()))
+    }
+
+    /// What follows the layers; `None` in models of single texts.
+    fn head(&self, hidden: usize) -> Result<Option<ScoreHead>, WeightsError> {
+        let Some(weights) = self.optional_floats("head.weight", &[hidden])? else {
+            return Ok(None);
+        };
+        let pooler = match self.optional_floats("pooler.weight", &[hidden, hidden])? {
+            Some(weights) => {
+                Some(Pooler { weights, bias: self.floats("pooler.bias", &[hidden])?.to_vec() })
+            }
+            None => None,
+        };
+        Ok(Some(ScoreHead { pooler, weights, bias: self.floats("head.bias", &[1])?[0] }))
     }
 
     fn linear(&self, name: &str, outputs: usize, inputs: usize) -> Result<Linear, WeightsError> {

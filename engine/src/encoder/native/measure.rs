@@ -53,7 +53,7 @@ impl NativeEncoder {
     /// * `rows` - rows multiplied at once, at least 1.
     /// * `rounds` - at least 1.
     pub fn measure_products(&self, rows: usize, rounds: usize) -> ProductRates {
-        let layer = &self.model.encoder.layers[0];
+        let layer = &self.runner.model.encoder.layers[0];
         let mut cases: Vec<(ProductRate, Case<'_>)> =
             [&layer.qkv, &layer.attended, &layer.widen, &layer.narrow]
                 .into_iter()
@@ -66,7 +66,7 @@ impl NativeEncoder {
         let mut peak = 0.0_f64;
         for _ in 0..rounds.max(1) {
             let start = Instant::now();
-            let work = self.kernels.busy(200_000);
+            let work = self.runner.kernels.busy(200_000);
             peak = peak.max(work as f64 / start.elapsed().as_secs_f64());
             for (product, case) in &mut cases {
                 // Enough repetitions for the clock, few enough for a short round.
@@ -74,7 +74,7 @@ impl NativeEncoder {
                 let start = Instant::now();
                 for _ in 0..repetitions as usize {
                     let Case { linear, bytes, out } = case;
-                    linear.multiply(self.kernels, bytes, Finish::Store, out);
+                    linear.multiply(self.runner.kernels, bytes, Finish::Store, out);
                 }
                 let rate = repetitions * product.work() / start.elapsed().as_secs_f64();
                 product.rate = product.rate.max(rate);
@@ -88,7 +88,7 @@ impl NativeEncoder {
         bytes.resize(rows, linear.inputs());
         let row: Vec<f32> = (0..linear.inputs()).map(|at| (at as f32).sin()).collect();
         for at in 0..rows {
-            bytes.set(self.kernels, at, &row);
+            bytes.set(self.runner.kernels, at, &row);
         }
         Case { linear, bytes, out: vec![0.0; rows * padded(linear.outputs())] }
     }

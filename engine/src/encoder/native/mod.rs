@@ -6,28 +6,30 @@
 //! itself on one thread; many texts are spread over threads.
 //!
 //! In reading order: `file` (weights on disk), `matrix` (a linear layer),
-//! `attention`, `forward` (a layer, all layers), `kernels` (the inner loops).
+//! `attention`, `forward` (a layer, all layers), `runner` (a model and its
+//! working memory, which the cross-encoder uses too), `head` (from token vectors
+//! to a score), `kernels` (the inner loops).
 
 mod attention;
 mod file;
 mod forward;
+mod head;
 mod kernels;
 mod matrix;
 mod measure;
+mod runner;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-use std::sync::{Mutex, PoisonError};
-
-use self::file::Model;
-use self::forward::Arena;
-use self::kernels::Kernels;
 use super::late::{pool_spans, require_token_vectors};
-use super::tokenize::TextTokenizer;
+use super::token_vectors::TokenVectors;
+use super::tokenize::{PlacedTokens, RunTokens, TextTokenizer};
 use super::{Embeddings, EncodeError, Encoder, EncoderFiles, EncoderSpec, Row, TextRole};
 use crate::Span;
 
+pub use self::head::ScorePooling;
 pub use self::measure::{ProductRate, ProductRates};
+pub(crate) use self::runner::Runner;
 
 /// Runs the weights that an [`EncoderSpec`] names, see
 /// [`EncoderFiles::Weights`].
@@ -36,10 +38,7 @@ pub struct NativeEncoder {
     spec: EncoderSpec,
     name: String,
     tokenizer: TextTokenizer,
-    model: Model,
-    kernels: &'static Kernels,
-    /// Arenas nobody works in; as many as texts were ever at work at once.
-    arenas: Mutex<Vec<Arena>>,
+    runner: Runner,
 }
 
 impl NativeEncoder {
@@ -60,26 +59,23 @@ impl NativeEncoder {
         };
         let tokenizer = TextTokenizer::load(&spec.tokenizer_path, spec.max_tokens)
             .map_err(|source| EncodeError::Load { path: spec.tokenizer_path.clone(), source })?;
-        let model = Model::open(path)
-            .map_err(|source| EncodeError::Load { path: path.clone(), source: Box::new(source) })?;
+        let runner = Runner::open(path)?;
         let unsuitable = |reason| Err(EncodeError::Unsuitable { path: path.clone(), reason });
-        if spec.dim != model.hidden() {
-            let hidden = model.hidden();
+        if spec.dim != runner.hidden() {
+            let hidden = runner.hidden();
             return unsuitable(format!("its vectors have {hidden} components, not {}", spec.dim));
         }
-        if spec.max_tokens > model.max_tokens() {
-            let (room, wanted) = (model.max_tokens(), spec.max_tokens);
+        if spec.max_tokens > runner.max_tokens() {
+            let (room, wanted) = (runner.max_tokens(), spec.max_tokens);
             return unsuitable(format!("it has room for {room} tokens, not {wanted}"));
         }
         let name = format!("{}@{}", spec.name, spec.precision);
-        let kernels = kernels::best();
-        let arenas = Mutex::default();
-        Ok(Self { spec: spec.clone(), name, tokenizer, model, kernels, arenas })
+        Ok(Self { spec: spec.clone(), name, tokenizer, runner })
     }
 
     /// The instruction set it runs on, for people.
     pub fn instruction_set(&self) -> &'static str {
-        self.kernels.name()
+        self.runner.kernels.name()
     }
 
     fn encode_one(&self, index: usize, text: &str, role: TextRole) -> Result<Row, EncodeError> {
@@ -87,35 +83,16 @@ impl NativeEncoder {
             .tokenizer
             .encode(self.spec.prefix(role), text)
             .map_err(|source| EncodeError::Tokenize { index, source })?;
-        let vector = self.run(&tokens.ids, index, |states| {
+        let vector = self.runner.run(RunTokens::text(&tokens.ids), index, |states| {
             self.spec.pooling.pool(states, self.spec.dim).ok_or(EncodeError::NonFinite { index })
         })?;
         Ok(Row { vector, cut: tokens.cut })
     }
 
-    /// Runs one text and makes of its token vectors, `[tokens, dim]`, what `pool` makes.
-    fn run<T>(
-        &self,
-        ids: &[i64],
-        index: usize,
-        pool: impl FnOnce(&[f32]) -> Result<T, EncodeError>,
-    ) -> Result<T, EncodeError> {
-        let embed =
-            |position: usize, row: &mut [f32]| self.model.embed(ids[position], position, row);
-        let mut arena = self.arenas().pop().unwrap_or_default();
-        let pooled = self
-            .model
-            .encoder
-            .run(self.kernels, &mut arena, ids.len(), embed)
-            .map_err(|source| EncodeError::Run { index, source: Box::new(source) })
-            .and_then(pool);
-        self.arenas().push(arena);
-        pooled
-    }
-
-    fn arenas(&self) -> std::sync::MutexGuard<'_, Vec<Arena>> {
-        // Whoever panicked held no arena: it was popped before.
-        self.arenas.lock().unwrap_or_else(PoisonError::into_inner)
+    fn placed(&self, text: &str, role: TextRole) -> Result<PlacedTokens, EncodeError> {
+        self.tokenizer
+            .encode_placed(self.spec.prefix(role), text)
+            .map_err(|source| EncodeError::Tokenize { index: 0, source })
     }
 }
 
@@ -147,10 +124,17 @@ impl Encoder for NativeEncoder {
         if spans.is_empty() {
             return Embeddings::new(Vec::new(), self.spec.dim);
         }
-        let tokens = self
-            .tokenizer
-            .encode_placed(self.spec.prefix(TextRole::Passage), text)
-            .map_err(|source| EncodeError::Tokenize { index: 0, source })?;
-        self.run(&tokens.ids, 0, |states| pool_spans(&tokens, states, self.spec.dim, spans))
+        let tokens = self.placed(text, TextRole::Passage)?;
+        self.runner.run(RunTokens::text(&tokens.ids), 0, |states| {
+            pool_spans(&tokens, states, self.spec.dim, spans)
+        })
+    }
+
+    /// One run in the caller's thread.
+    fn encode_tokens(&self, text: &str, role: TextRole) -> Result<TokenVectors, EncodeError> {
+        let tokens = self.placed(text, role)?;
+        self.runner.run(RunTokens::text(&tokens.ids), 0, |states| {
+            TokenVectors::of_run(&tokens, states, self.spec.dim)
+        })
     }
 }

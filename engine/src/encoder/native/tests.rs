@@ -16,23 +16,24 @@ use super::file::{Model, WeightsError};
 use super::forward::Arena;
 use super::kernels::{Kernels, available, best};
 
-const HIDDEN: usize = 32;
+pub(crate) const HIDDEN: usize = 32;
 const HEADS: usize = 2;
 const WIDE: usize = 44;
-const WORDS: usize = 40;
-const POSITIONS: usize = 90;
+/// As many as the tests' tokenizer knows, and some.
+const WORDS: usize = 60;
+pub(crate) const POSITIONS: usize = 90;
 const EPSILON: f32 = 1e-5;
 
 /// A file's tensors before they are written.
 #[derive(Clone)]
-struct Draft {
+pub(crate) struct Draft {
     tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)>,
     version: u32,
     heads: usize,
 }
 
 impl Draft {
-    fn random() -> Self {
+    pub(crate) fn random() -> Self {
         let mut draft = Self { tensors: Vec::new(), version: 1, heads: HEADS };
         let mut random = ChaCha8Rng::seed_from_u64(7);
         draft.floats("embeddings.words", &[WORDS, HIDDEN], |_| random.random_range(-1.0..1.0));
@@ -74,6 +75,23 @@ impl Draft {
         draft
     }
 
+    /// The same with what a model of pairs has.
+    pub(crate) fn random_of_pairs(pooler: bool) -> Self {
+        let mut draft = Self::random();
+        let mut random = ChaCha8Rng::seed_from_u64(11);
+        let mut more = |name: &str, shape: &[usize]| {
+            draft.floats(name, shape, |_| random.random_range(-0.5..0.5));
+        };
+        more("embeddings.second_type", &[HIDDEN]);
+        more("head.weight", &[HIDDEN]);
+        more("head.bias", &[1]);
+        if pooler {
+            more("pooler.weight", &[HIDDEN, HIDDEN]);
+            more("pooler.bias", &[HIDDEN]);
+        }
+        draft
+    }
+
     fn floats(&mut self, name: &str, shape: &[usize], mut next: impl FnMut(usize) -> f32) {
         let bytes =
             (0..shape.iter().product::<usize>()).flat_map(|at| next(at).to_le_bytes()).collect();
@@ -104,7 +122,7 @@ impl Draft {
         self.tensors.iter().find(|tensor| tensor.0 == name).unwrap()
     }
 
-    fn values(&self, name: &str) -> Vec<f64> {
+    pub(crate) fn values(&self, name: &str) -> Vec<f64> {
         let (_, dtype, _, bytes) = self.get(name);
         if *dtype == Dtype::I8 {
             return bytes.iter().map(|&byte| f64::from(byte as i8)).collect();
@@ -113,7 +131,11 @@ impl Draft {
     }
 }
 
-fn write(directory: &Path, bytes: &[u8]) -> PathBuf {
+pub(crate) fn write(directory: &Path, draft: &Draft) -> PathBuf {
+    write_bytes(directory, &draft.bytes())
+}
+
+fn write_bytes(directory: &Path, bytes: &[u8]) -> PathBuf {
     let path = directory.join("weights.safetensors");
     fs::write(&path, bytes).unwrap();
     path
@@ -121,7 +143,7 @@ fn write(directory: &Path, bytes: &[u8]) -> PathBuf {
 
 fn open(bytes: &[u8]) -> Result<Model, WeightsError> {
     let directory = tempfile::tempdir().unwrap();
-    Model::open(&write(directory.path(), bytes))
+    Model::open(&write_bytes(directory.path(), bytes))
 }
 
 fn run(model: &Model, kernels: &Kernels, arena: &mut Arena, ids: &[i64]) -> Vec<u32> {
@@ -131,7 +153,10 @@ fn run(model: &Model, kernels: &Kernels, arena: &mut Arena, ids: &[i64]) -> Vec<
 }
 
 /// The same model in `f64`, written as the papers have it.
-fn reference(draft: &Draft, ids: &[i64]) -> Vec<Vec<f64>> {
+///
+/// # Arguments
+/// * `types` - of the tokens; empty where all are 0.
+pub(crate) fn reference(draft: &Draft, ids: &[i64], types: &[i64]) -> Vec<Vec<f64>> {
     let linear = |name: &str, rows: &[Vec<f64>]| -> Vec<Vec<f64>> {
         let weights = draft.values(&format!("{name}.weight"));
         let scales = draft.values(&format!("{name}.scales"));
@@ -166,8 +191,10 @@ fn reference(draft: &Draft, ids: &[i64]) -> Vec<Vec<f64>> {
     };
     let words = draft.values("embeddings.words");
     let positions = draft.values("embeddings.positions");
+    let second = if types.is_empty() { Vec::new() } else { draft.values("embeddings.second_type") };
     let embedded = ids.iter().enumerate().map(|(at, &id)| {
-        let sum = |i: usize| words[id as usize * HIDDEN + i] + positions[at * HIDDEN + i];
+        let kind = |i: usize| if types.get(at) == Some(&1) { second[i] } else { 0.0 };
+        let sum = |i: usize| words[id as usize * HIDDEN + i] + positions[at * HIDDEN + i] + kind(i);
         (0..HIDDEN).map(sum).collect()
     });
     let mut states = norm("embeddings.norm", embedded.collect());
@@ -214,7 +241,7 @@ fn the_pass_is_that_of_the_papers() {
     for tokens in [1, 2, 7, 33, POSITIONS] {
         let ids: Vec<i64> = (0..tokens).map(|at| (at * 7 % WORDS) as i64).collect();
         let found = run(&model, best(), &mut Arena::default(), &ids);
-        let expected = reference(&draft, &ids);
+        let expected = reference(&draft, &ids, &[]);
         for (row, expected) in found.chunks_exact(HIDDEN).zip(&expected) {
             let row: Vec<f64> = row.iter().map(|&bits| f64::from(f32::from_bits(bits))).collect();
             let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
@@ -287,12 +314,24 @@ fn damaged_files_are_refused_by_their_cause() {
 }
 
 #[test]
+fn a_model_of_texts_has_no_second_type_and_no_head() {
+    let model = open(&Draft::random().bytes()).unwrap();
+    assert!(model.head.is_none());
+    let message = model.add_second_type(&mut [0.0; HIDDEN]).unwrap_err().to_string();
+    assert!(message.contains("single texts"), "{message}");
+    let mut draft = Draft::random_of_pairs(true);
+    draft.tensors.retain(|tensor| tensor.0 != "pooler.bias");
+    let message = open(&draft.bytes()).unwrap_err().to_string();
+    assert!(message.contains("pooler.bias"), "{message}");
+}
+
+#[test]
 fn tokens_that_the_model_lacks_are_named() {
     let model = open(&Draft::random().bytes()).unwrap();
     let mut row = [0.0; HIDDEN];
     for id in [-1, WORDS as i64] {
         let message = model.embed(id, 0, &mut row).unwrap_err().to_string();
-        assert!(message.contains(&id.to_string()) && message.contains("40"), "{message}");
+        assert!(message.contains(&id.to_string()) && message.contains("60"), "{message}");
     }
     let message = model.embed(0, POSITIONS, &mut row).unwrap_err().to_string();
     assert!(message.contains("90"), "{message}");

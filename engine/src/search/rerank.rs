@@ -1,0 +1,411 @@
+//! The reranking stage of a search: what a candidate looks like to models and to
+//! the mixer, and the turns between reading on and choosing hits.
+//!
+//! Hits are chosen by walking the ranking, past entries that are capped, collapsed
+//! or grouped; so how many places must be settled is known only afterwards. The
+//! stage settles as many places as there are hits, and goes on where the walk went
+//! further.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use super::error::SearchError;
+use super::explain::{Explanation, Operation};
+use super::fetch::{Records, Selection, no_text};
+use super::hit::{Degradation, RerankReport, RerankStop, Stage as SearchStage};
+use super::legs::{Legs, SEARCH_POOL};
+use super::pace::{BATCH, RerankPace};
+use super::plan::{RerankPlan, SearchPlan};
+use super::request::SearchRequest;
+use super::{Lap, Searcher};
+use crate::document::ChunkOrd;
+use crate::fusion::{Normalization, Scale};
+use crate::lexical::{LexicalQuery, QueryWords};
+use crate::ranked_list::{RankedList, ScoredChunk};
+use crate::rerank::{
+    Feature, Features, ModelScores, RerankError, RerankPipeline, RerankQuery, Stage, Stop,
+    WordMatch, WordWeight, best_window, bytes_for_tokens, is_question,
+};
+
+/// Candidates of the first stage that its scale is fitted to, so that a list of a
+/// thousand is normalised as one of a hundred is.
+const SCALED_OVER: usize = 100;
+
+/// Candidates of each leg that are compared for their agreement.
+const AGREEMENT_OVER: usize = 10;
+
+/// Words beyond which queries count as equally long.
+const LONG_QUERY_WORDS: usize = 32;
+
+/// What the first stage found, and for what.
+pub(super) struct Found<'a> {
+    pub(super) plan: &'a SearchPlan,
+    pub(super) request: &'a SearchRequest,
+    pub(super) query: &'a LexicalQuery,
+    pub(super) legs: &'a Legs,
+    pub(super) first: &'a RankedList,
+    /// When the search began.
+    pub(super) started: Instant,
+}
+
+/// The final ranking with the hits chosen from it.
+pub(super) struct Ranked {
+    pub(super) ranking: RankedList,
+    pub(super) selection: Selection,
+    pub(super) report: Option<RerankReport>,
+    pub(super) degraded: Option<Degradation>,
+    pub(super) rerank_ms: f64,
+    pub(super) select_ms: f64,
+    stage: Option<Stage>,
+}
+
+impl Ranked {
+    /// What the stage knew of a chunk; `None` when no model has read it.
+    pub(super) fn features(&self, first: &RankedList, ord: ChunkOrd) -> Option<Features> {
+        let (rank, _) = first.find(ord)?;
+        self.stage.as_ref()?.features(rank - 1)
+    }
+
+    /// Whether the ranking's scores are the mixer's.
+    pub(super) fn is_reranked(&self) -> bool {
+        self.stage.as_ref().is_some_and(|stage| stage.scored() > 0)
+    }
+}
+
+/// The candidates within reach, as models and the mixer see them.
+#[derive(Default)]
+struct Candidates {
+    known: Vec<Features>,
+    passages: Vec<String>,
+    /// The query's words, for models that weigh them.
+    word_weights: Vec<WordWeight>,
+}
+
+/// The stage at work.
+struct Reading<'a> {
+    pipeline: &'a RerankPipeline,
+    stage: Stage,
+    passages: Vec<String>,
+    query: &'a str,
+    word_weights: Vec<WordWeight>,
+    began: Instant,
+    budget: Option<Duration>,
+    stop: RerankStop,
+    failure: Option<RerankError>,
+}
+
+impl Searcher {
+    /// Ranks what was found and chooses the hits.
+    ///
+    /// A reranker that fails leaves the order it had reached, and says so.
+    pub(super) fn rank(&self, found: &Found<'_>) -> Result<Ranked, SearchError> {
+        let Found { plan, request, first, .. } = *found;
+        let mut clock = Lap::new();
+        let (Some(pipeline), Some(rerank)) = (&self.reranker, plan.rerank) else {
+            let selection = self.select(plan, request.near_duplicates, first)?;
+            return Ok(Ranked {
+                ranking: first.clone(),
+                selection,
+                report: None,
+                degraded: None,
+                rerank_ms: 0.0,
+                select_ms: clock.lap(),
+                stage: None,
+            });
+        };
+        let mut reading = self.reading(found, pipeline, rerank)?;
+        // Where a document was lost is told for the whole reach.
+        let mut places = if request.why_not.is_some() { usize::MAX } else { plan.top };
+        let (mut rerank_ms, mut select_ms) = (0.0, 0.0);
+        let (ranking, selection) = loop {
+            reading.settle(places);
+            let ranking = reading.stage.merged(first);
+            rerank_ms += clock.lap();
+            let selection = self.select(plan, request.near_duplicates, &ranking)?;
+            select_ms += clock.lap();
+            if reading.stop != RerankStop::Settled || selection.examined <= places {
+                break (ranking, selection);
+            }
+            places = selection.examined.max(2 * places);
+        };
+        let (report, degraded) = reading.report(rerank.depth.min(first.len()));
+        let stage = Some(reading.stage);
+        Ok(Ranked {
+            ranking,
+            selection,
+            report: Some(report),
+            degraded,
+            rerank_ms,
+            select_ms,
+            stage,
+        })
+    }
+
+    /// Prepares the candidates within reach.
+    fn reading<'a>(
+        &self,
+        found: &Found<'a>,
+        pipeline: &'a RerankPipeline,
+        rerank: RerankPlan,
+    ) -> Result<Reading<'a>, SearchError> {
+        let began = Instant::now();
+        let left = found.plan.deadline.map(|end| end.saturating_sub(found.started.elapsed()));
+        let rerank = rerank.within(left, RerankPace::of(pipeline));
+        // Texts that nobody will read are not fetched.
+        let candidates = if rerank.affordable > 0 {
+            self.candidates(found, pipeline, rerank.affordable)?
+        } else {
+            Candidates::default()
+        };
+        let Candidates { known, passages, word_weights } = candidates;
+        Ok(Reading {
+            pipeline,
+            stage: Stage::new(pipeline.mixer(), known, BATCH),
+            passages,
+            query: found.query.plain_text(),
+            word_weights,
+            began,
+            budget: rerank.budget,
+            stop: RerankStop::Complete,
+            failure: None,
+        })
+    }
+
+    /// Fetches the first `reach` candidates and what is known of them unread.
+    fn candidates(
+        &self,
+        found: &Found<'_>,
+        pipeline: &RerankPipeline,
+        reach: usize,
+    ) -> Result<Candidates, SearchError> {
+        let words = self.generation.lexical.query_words(found.query)?;
+        let shared = SharedFeatures::new(found, &words);
+        let most = bytes_for_tokens(pipeline.window_tokens());
+        let mut records = Records::default();
+        let (mut known, mut passages) = (Vec::new(), Vec::new());
+        for entry in found.first.entries().iter().take(reach) {
+            let (_, record, nth) = self.record(entry.ord, &mut records)?;
+            let span = record.chunk_span(nth).ok_or_else(|| no_text(entry.ord))?;
+            let passage = record.passage(nth).ok_or_else(|| no_text(entry.ord))?;
+            let text = record.text(span)?;
+            let headings = [record.title(), &passage.headings.join(" ")].join(" ");
+            let places = words.places(&text);
+            let mut features = shared.of_candidate(found.legs, entry);
+            features.set(Feature::WordMatch, words.share(&places));
+            features.set(Feature::TitleMatch, words.share(&words.places(&headings)));
+            features.set(Feature::CodeMatch, words.identifier_share(&text));
+            let matches: Vec<_> = places
+                .into_iter()
+                .map(|(span, word)| WordMatch { span, word, weight: words.words()[word].idf })
+                .collect();
+            let window = best_window(&text, &matches, most).slice(&text).unwrap_or_default();
+            passages.push(titled(record.title(), window));
+            known.push(features);
+        }
+        let weights = words.words().iter().map(|w| WordWeight { span: w.span, idf: w.idf });
+        Ok(Candidates { known, passages, word_weights: weights.collect() })
+    }
+
+    /// Explains the score of a hit, reranked or not.
+    pub(super) fn explain_ranked(
+        &self,
+        found: &Found<'_>,
+        ranked: &Ranked,
+        entry: ScoredChunk,
+    ) -> Result<Explanation, SearchError> {
+        let before = found.first.find(entry.ord).map_or(entry.score, |(_, score)| score);
+        let first = if found.request.candidates.is_some() {
+            Explanation::leaf(before, "score in the ranking that was given")
+        } else {
+            let before = ScoredChunk { score: before, ..entry };
+            self.explain(found.plan, found.query, found.legs, before)?
+        };
+        let Some(pipeline) = self.reranker.as_ref().filter(|_| ranked.is_reranked()) else {
+            return Ok(first);
+        };
+        let Some(features) = ranked.features(found.first, entry.ord) else {
+            let told = "not read by the reranker: below what was read, in the first stage's order";
+            let mut leaf = Explanation::leaf(entry.score, told);
+            leaf.details.push(first);
+            return Ok(leaf);
+        };
+        Ok(mixed(pipeline, &features, first))
+    }
+}
+
+/// The passage under its title, unless it begins with it already. Its words and not
+/// its letters: "Mapping" does not begin with the title "Map".
+fn titled(title: &str, window: &str) -> String {
+    let goes_on = |rest: &str| rest.chars().next().is_some_and(char::is_alphanumeric);
+    let begins_with_it = window.strip_prefix(title).is_some_and(|rest| !goes_on(rest));
+    if title.is_empty() || begins_with_it {
+        window.to_owned()
+    } else {
+        format!("{title}\n{window}")
+    }
+}
+
+/// The sum of the mixer as a tree; the first stage's score explains itself below
+/// the feature made from it.
+fn mixed(pipeline: &RerankPipeline, features: &Features, first: Explanation) -> Explanation {
+    let (terms, bias) = pipeline.mixer().terms();
+    let mut first = Some(first);
+    let mut parts: Vec<Explanation> = terms
+        .iter()
+        .map(|term| {
+            let factor = |feature: Feature| {
+                Explanation::leaf(features.get(feature), format!("feature {feature}"))
+            };
+            let mut value = factor(term.feature);
+            if term.feature == Feature::FirstStage {
+                value.details.extend(first.take());
+            } else if term.feature == Feature::RerankInQuery {
+                value.details.push(factor(Feature::Rerank));
+            }
+            let weight = Explanation::leaf(term.weight, "weight of the mixer");
+            let factors = std::iter::once(weight).chain(term.times.map(factor)).chain([value]);
+            Explanation::node(Operation::Product, term.to_string(), factors.collect())
+        })
+        .collect();
+    if bias != 0.0 {
+        parts.push(Explanation::leaf(bias, "bias of the mixer"));
+    }
+    let told = format!("reranked by {}, mixed by {}", pipeline.name(), pipeline.mixer().name());
+    Explanation::node(Operation::Sum, told, parts)
+}
+
+impl Reading<'_> {
+    /// Reads on until the first `places` are settled, as far as the budget allows.
+    fn settle(&mut self, places: usize) {
+        let Self { pipeline, passages, query, word_weights, began, budget, .. } = self;
+        let query = RerankQuery { text: query, word_weights };
+        let mut may_start = |range: Range<usize>| {
+            let Some(budget) = *budget else { return range.len() };
+            let (left, pace) = (budget.saturating_sub(began.elapsed()), RerankPace::of(pipeline));
+            if range.start == 0 { pace.fitting_first(left) } else { pace.fitting(left) }
+        };
+        let mut score = |range: Range<usize>| -> Result<Vec<ModelScores>, RerankError> {
+            let batch: Vec<&str> = passages[range].iter().map(String::as_str).collect();
+            match SEARCH_POOL.as_ref() {
+                Some(pool) => pool.install(|| pipeline.score(&query, &batch)),
+                None => pipeline.score(&query, &batch),
+            }
+        };
+        self.stop = match self.stage.settle(places, &mut may_start, &mut score) {
+            Ok(Stop::Complete) => RerankStop::Complete,
+            Ok(Stop::Settled) => RerankStop::Settled,
+            Ok(Stop::Budget) => RerankStop::Budget,
+            Err(error) => {
+                self.failure = Some(error);
+                RerankStop::Failed
+            }
+        };
+    }
+
+    /// How far it came of so many candidates, and what that means for the result.
+    fn report(&self, candidates: usize) -> (RerankReport, Option<Degradation>) {
+        let (scored, reach) = (self.stage.scored(), self.stage.reach());
+        // What was out of reach might have come first: places settled among those that
+        // could be afforded are not settled among all.
+        let is_cut =
+            matches!(self.stop, RerankStop::Complete | RerankStop::Settled) && reach < candidates;
+        let stop = if is_cut { RerankStop::Budget } else { self.stop };
+        let reason = if let Some(error) = &self.failure {
+            Some(format!("{scored} of {candidates} candidates were read, then: {error}"))
+        } else if stop == RerankStop::Budget {
+            let budget_ms = self.budget.map_or(0, |budget| budget.as_millis());
+            let each_ms = RerankPace::of(self.pipeline).each_ms();
+            Some(format!(
+                "{scored} of {candidates} candidates were read; {budget_ms} ms were allowed, at \
+                 some {each_ms:.1} ms each"
+            ))
+        } else {
+            None
+        };
+        let degraded = reason.map(|reason| Degradation { stage: SearchStage::Rerank, reason });
+        (RerankReport { scored, candidates, stop }, degraded)
+    }
+}
+
+/// Features that all candidates of a query share, and the scales for the others.
+struct SharedFeatures {
+    of_query: Features,
+    first: Scale,
+    lexical: Scale,
+    dense: Scale,
+}
+
+impl SharedFeatures {
+    fn new(found: &Found<'_>, words: &QueryWords) -> Self {
+        let Found { query, legs, first, .. } = *found;
+        let scores: Vec<f64> =
+            first.entries().iter().take(SCALED_OVER).map(|entry| entry.score).collect();
+        let scale = Scale::of_scores(&scores, Normalization::Distribution);
+        let mut of_query = Features::default();
+        let long = words.words().len().min(LONG_QUERY_WORDS) as f64 / LONG_QUERY_WORDS as f64;
+        of_query.set(Feature::QueryWords, long);
+        let flag = |holds| if holds { 1.0 } else { 0.0 };
+        of_query.set(Feature::Question, flag(is_question(query.plain_text())));
+        of_query.set(Feature::CodeQuery, flag(words.has_identifiers()));
+        of_query.set(Feature::LegsAgree, agreement(&legs.lexical, &legs.dense));
+        if let [best, second, ..] = scores[..] {
+            of_query.set(Feature::Lead, scale.apply(best) - scale.apply(second));
+        }
+        Self {
+            of_query,
+            first: scale,
+            lexical: Scale::fit(&legs.lexical, Normalization::MinMax),
+            dense: Scale::fit(&legs.dense, Normalization::MinMax),
+        }
+    }
+
+    /// The candidate's features that its text has no say in.
+    fn of_candidate(&self, legs: &Legs, entry: &ScoredChunk) -> Features {
+        let mut features = self.of_query;
+        features.set(Feature::FirstStage, self.first.apply(entry.score));
+        if let Some((rank, score)) = legs.lexical.find(entry.ord) {
+            features.set(Feature::Lexical, self.lexical.apply(score));
+            features.set(Feature::LexicalRank, 1.0 / rank as f64);
+        }
+        if let Some((rank, score)) = legs.dense.find(entry.ord) {
+            features.set(Feature::Dense, self.dense.apply(score));
+            features.set(Feature::DenseRank, 1.0 / rank as f64);
+        }
+        features
+    }
+}
+
+/// Share of the legs' first candidates that both have; 0 with a single leg.
+fn agreement(lexical: &RankedList, dense: &RankedList) -> f64 {
+    let head = |list: &RankedList| -> Vec<ChunkOrd> {
+        list.entries().iter().take(AGREEMENT_OVER).map(|entry| entry.ord).collect()
+    };
+    let (lexical, dense) = (head(lexical), head(dense));
+    let most = lexical.len().max(dense.len());
+    if most == 0 {
+        return 0.0;
+    }
+    lexical.iter().filter(|ord| dense.contains(ord)).count() as f64 / most as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_stands_once_before_its_passage() {
+        assert_eq!(titled("Maps", "keys and values"), "Maps\nkeys and values");
+        assert_eq!(titled("Maps", "Maps\n\nkeys"), "Maps\n\nkeys");
+        assert_eq!(titled("Maps", "Maps: keys"), "Maps: keys");
+        assert_eq!(titled("Map", "Mapping keys"), "Map\nMapping keys");
+        assert_eq!(titled("", "keys"), "keys");
+    }
+
+    #[test]
+    fn legs_agree_by_what_their_heads_share() {
+        let list = |ords: &[u32]| RankedList::from_ranking(ords.iter().map(|&ord| ChunkOrd(ord)));
+        assert_eq!(agreement(&list(&[1, 2, 3, 4]), &list(&[9, 3, 1, 8])), 0.5);
+        assert_eq!(agreement(&list(&[1]), &list(&[])), 0.0);
+        assert_eq!(agreement(&list(&[]), &list(&[])), 0.0);
+    }
+}
