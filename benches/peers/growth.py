@@ -24,9 +24,9 @@ from parties import Party, percentile, spread, table
 from vectors import clustered
 
 SETTINGS = {
-    "hybrid": {"legs": "hybrid", "near_duplicates": "list"},
-    "dense": {"legs": "dense", "near_duplicates": "list"},
-    "lexical": {"legs": "lexical", "near_duplicates": "list"},
+    "hybrid": {"legs": "hybrid", "near_duplicates": "list", "highlights": True},
+    "dense": {"legs": "dense", "near_duplicates": "list", "highlights": True},
+    "lexical": {"legs": "lexical", "near_duplicates": "list", "highlights": True},
 }
 EXACT = SETTINGS["dense"] | {"vectors": "exact"}
 BLOCK = 20_000

@@ -2,7 +2,7 @@
 
 All parties index the same texts and vectors and answer the same queries, in
 rounds that alternate; nDCG@10 stands beside the times. Ours is shown twice: as
-the others work, and as it is by default, grouping near-duplicates.
+the others work, and as it is by default, highlighting words and grouping near-duplicates.
 """
 
 import gzip
@@ -20,8 +20,9 @@ TOP, DEPTH = 10, 100
 OURS = "trovato"
 # Name, kind of party, setting.
 PARTIES = (
-    (OURS, "ours", {"legs": "hybrid", "near_duplicates": "list"}),
-    ("trovato, near-duplicates grouped", "ours", {"legs": "hybrid", "near_duplicates": "group"}),
+    (OURS, "ours", {"legs": "hybrid", "near_duplicates": "list", "highlights": False}),
+    ("trovato, highlights, near-duplicates grouped", "ours",
+     {"legs": "hybrid", "near_duplicates": "group", "highlights": True}),
     ("qdrant-edge, DBSF", "qdrant-edge", {"fusion": "dbsf"}),
     ("qdrant-edge, RRF", "qdrant-edge", {"fusion": "rrf"}),
     ("LanceDB, RRF", "LanceDB", {}),

@@ -86,10 +86,10 @@ pub use rerank::{
     RerankPipeline, RerankQuery, Reranker, ScoreActivation, TokenWeighting, WordWeight,
 };
 pub use search::{
-    Degradation, Detail, Explanation, Hit, LegPlace, NearDuplicates, Operation, OrderedBy,
-    RerankOptions, RerankPace, RerankPlan, RerankReport, RerankStop, Schedule, ScoreKind,
-    SearchError, SearchOutcome, SearchPlan, SearchRequest, Searcher, Stage, StageTimings, Strategy,
-    WhyNot, filter,
+    Degradation, Detail, Explanation, Highlights, Hit, LegPlace, NearDuplicates, Operation,
+    OrderedBy, RerankOptions, RerankPace, RerankPlan, RerankReport, RerankStop, Schedule,
+    ScoreKind, SearchError, SearchOutcome, SearchPlan, SearchRequest, Searcher, Stage,
+    StageTimings, Strategy, WhyNot, filter,
 };
 pub use segment_file::Verify;
 pub use store::{Signature, StoredChunk, StoredDocument};

@@ -1,7 +1,7 @@
 //! Hybrid search as a party of `benches/peers/run.py`: indexes passages with
 //! ready vectors and answers queries whose vectors are given, a JSON line a
 //! command. A query's words are analysed inside its time, its hits come with
-//! their texts and highlights.
+//! their texts and, where they are asked for, highlights.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -11,8 +11,8 @@ use benches::corpus::{QueryText, identity_of, index_passages, lines};
 use benches::party::{Round, serve};
 use benches::rows::{Rows, read_rows};
 use engine::{
-    Index, Manifest, NearDuplicates, OpenOptions, SearchRequest, Searcher, StageTimings, Strategy,
-    VectorSearch,
+    Highlights, Index, Manifest, NearDuplicates, OpenOptions, SearchRequest, Searcher,
+    StageTimings, Strategy, VectorSearch,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -42,6 +42,8 @@ enum Command {
 struct Setting {
     legs: Legs,
     near_duplicates: Twins,
+    /// Whether the query's words are looked for in the hits.
+    highlights: bool,
     #[serde(default)]
     vectors: Vectors,
 }
@@ -127,7 +129,9 @@ fn request(
         Vectors::Auto => VectorSearch::Auto,
         Vectors::Exact => VectorSearch::Exact,
     };
+    let highlights = if setting.highlights { Highlights::Words } else { Highlights::Off };
     SearchRequest {
+        highlights,
         strategy,
         vector,
         vectors,

@@ -9,7 +9,7 @@ use super::error::SearchError;
 use super::hit::Hit;
 use super::near_duplicates::Shingles;
 use super::plan::SearchPlan;
-use super::request::{Detail, NearDuplicates};
+use super::request::{Detail, Highlights, NearDuplicates};
 use super::rerank::{Found, Ranked};
 use crate::document::{ChunkOrd, DocumentId, FieldValue, Span};
 use crate::error::SegmentError;
@@ -113,7 +113,8 @@ impl Searcher {
         found: &Found<'_>,
         ranked: &mut Ranked,
     ) -> Result<Vec<Hit>, SearchError> {
-        let mut highlighter = found.query.highlighter();
+        let highlighter = || found.query.highlighter();
+        let mut highlighter = (found.request.highlights == Highlights::Words).then(highlighter);
         let selected = std::mem::take(&mut ranked.selection.selected);
         selected
             .into_iter()
@@ -126,18 +127,19 @@ impl Searcher {
                 Ok(Hit {
                     features: ranked.features(found.first, ord),
                     explanation,
-                    ..self.hit(hit, &mut highlighter)
+                    ..self.hit(hit, highlighter.as_mut())
                 })
             })
             .collect()
     }
 
-    fn hit(&self, hit: Selected, highlighter: &mut Highlighter<'_>) -> Hit {
+    fn hit(&self, hit: Selected, highlighter: Option<&mut Highlighter<'_>>) -> Hit {
         let shift = |span: Span| {
             Span::new((hit.span.start + span.start) as usize, (hit.span.start + span.end) as usize)
         };
+        let found = highlighter.map(|looking| looking.highlights(&hit.text)).unwrap_or_default();
         Hit {
-            highlights: highlighter.highlights(&hit.text).into_iter().map(shift).collect(),
+            highlights: found.into_iter().map(shift).collect(),
             duplicates: self.generation.texts.duplicates_of(&hit.document).to_vec(),
             document: hit.document,
             chunk: hit.entry.ord,

@@ -37,7 +37,7 @@ pub use hit::{
 };
 pub use pace::RerankPace;
 pub use plan::{RerankPlan, Schedule, SearchPlan};
-pub use request::{Detail, NearDuplicates, RerankOptions, SearchRequest, Strategy};
+pub use request::{Detail, Highlights, NearDuplicates, RerankOptions, SearchRequest, Strategy};
 pub use why_not::{LegPlace, OrderedBy, WhyNot};
 
 use crate::document::DocumentId;

@@ -47,6 +47,17 @@ pub enum NearDuplicates {
     List,
 }
 
+/// Whether the query's words are looked for in the texts of hits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Highlights {
+    /// Their places are [`crate::Hit::highlights`].
+    #[default]
+    Words,
+    /// They are not looked for, which saves half of a search in a small index:
+    /// for callers that give the texts to a model and show them to nobody.
+    Off,
+}
+
 /// Whether hits carry their [`crate::Explanation`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Detail {
@@ -112,6 +123,8 @@ pub struct SearchRequest {
     pub vectors: VectorSearch,
     /// Whether hits are explained.
     pub detail: Detail,
+    /// Whether hits are highlighted.
+    pub highlights: Highlights,
     /// A document whose absence (or place) is to be explained.
     pub why_not: Option<DocumentId>,
     /// After this many milliseconds no further stage starts; what is left of them is
@@ -151,6 +164,7 @@ impl SearchRequest {
             typos: Typos::default(),
             vectors: VectorSearch::Auto,
             detail: Detail::default(),
+            highlights: Highlights::default(),
             why_not: None,
             deadline_ms: None,
         }

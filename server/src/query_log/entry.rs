@@ -64,6 +64,7 @@ fn logged_request(
         vectors: _,
         // These three do not change the ranking of a search that ended in time.
         detail: _,
+        highlights: _,
         why_not: _,
         deadline_ms: _,
     } = request;

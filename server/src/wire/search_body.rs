@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use engine::filter::{Filter, FilterSyntaxError};
 use engine::{
-    Detail, DocumentId, Fusion, NearDuplicates, RerankOptions, SearchRequest, Strategy, Typos,
-    VectorSearch,
+    Detail, DocumentId, Fusion, Highlights, NearDuplicates, RerankOptions, SearchRequest, Strategy,
+    Typos, VectorSearch,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -32,6 +32,7 @@ pub(crate) struct SearchBody {
     per_document: Option<u64>,
     typos: Option<String>,
     explain: Option<bool>,
+    highlights: Option<bool>,
     why_not: Option<String>,
     deadline_ms: Option<u64>,
     near_duplicates: Option<String>,
@@ -56,7 +57,7 @@ const NEAR_DUPLICATES: [(&str, NearDuplicates); 2] =
     [("group", NearDuplicates::Group), ("list", NearDuplicates::List)];
 
 const PARAMETERS: &str = "query, vector, collection, strategy, fusion, top, depth, rerank, rerank_depth, \
-                          rerank_budget_ms, filter, per_document, typos, explain, why_not, deadline_ms, near_duplicates";
+                          rerank_budget_ms, filter, per_document, typos, explain, highlights, why_not, deadline_ms, near_duplicates";
 
 impl SearchBody {
     /// Checks the body against the limits and fills in what the server decides.
@@ -86,6 +87,7 @@ impl SearchBody {
             per_document,
             typos,
             explain,
+            highlights,
             why_not,
             deadline_ms,
             near_duplicates,
@@ -123,6 +125,8 @@ impl SearchBody {
         request.typos = choose("typos", typos, &TYPOS)?.unwrap_or_default();
         request.vectors = VectorSearch::Auto;
         request.detail = if explain == Some(true) { Detail::Explained } else { Detail::Plain };
+        request.highlights =
+            if highlights == Some(false) { Highlights::Off } else { Highlights::Words };
         request.why_not = why_not.map(|id| parse_id("why_not", id)).transpose()?;
         request.deadline_ms = deadline_ms;
         request.near_duplicates =
@@ -289,7 +293,7 @@ mod tests {
     fn every_parameter_arrives() {
         let request = request(
             r#"{"query":"a","vector":[0.6,0.8],"strategy":"hybrid","fusion":"rrf:7","top":3,"depth":50,
-                "per_document":2,"typos":"one_edit","explain":true,"why_not":"b/c",
+                "per_document":2,"typos":"one_edit","explain":true,"highlights":false,"why_not":"b/c",
                 "deadline_ms":9,"near_duplicates":"list","filter":"lang = en"}"#,
         )
         .unwrap();
@@ -297,6 +301,7 @@ mod tests {
         assert_eq!(request.vector.as_deref(), Some(&[0.6, 0.8][..]));
         assert_eq!((request.top, request.depth, request.per_document), (3, Some(50), Some(2)));
         assert_eq!((request.typos, request.detail), (Typos::OneEdit, Detail::Explained));
+        assert_eq!(request.highlights, Highlights::Off);
         assert_eq!(request.why_not.unwrap().as_str(), "b/c");
         assert_eq!(request.deadline_ms, Some(9));
         assert_eq!(request.near_duplicates, NearDuplicates::List);
