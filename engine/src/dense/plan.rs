@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(plan(&facts), walk(50, 25));
         assert_eq!(plan(&Facts { allowed: 90_000, ..facts }), walk(56, 25));
         assert_eq!(plan(&Facts { allowed: 50_000, ..facts }), Way::WalkAllowed { ef: 50 });
-        assert_eq!(plan(&Facts { allowed: 5_000, ..facts }), Way::ScanCodes);
+        assert_eq!(plan(&Facts { allowed: 4_000, ..facts }), Way::ScanCodes);
         assert_eq!(plan(&Facts { rows: 900, allowed: 900, ..facts }), Way::ScanCodes);
         assert_eq!(plan(&Facts { how: VectorSearch::Exact, ..facts }), Way::Scan);
         // A wider walk gives way to a scan earlier.
