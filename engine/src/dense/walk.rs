@@ -87,7 +87,7 @@ impl HnswIndex<'_> {
         let nearest = self.descend(query, scratch);
         let starts = spread.chain(self.bottom().of(nearest)).chain([nearest]);
         let starts: Vec<u32> = starts.filter(|&node| is_allowed(node)).collect();
-        scratch.walk_allowed(self.codes, query, self.bottom(), &starts, ef, is_allowed)
+        scratch.walk_allowed(self, query, &starts, ef, is_allowed)
     }
 }
 
@@ -133,13 +133,13 @@ impl Scratch {
     /// Walks from `starts`, all of them allowed, over what is allowed.
     fn walk_allowed(
         &mut self,
-        codes: Codes<'_>,
+        graph: &HnswIndex<'_>,
         query: &[i8],
-        links: Links<'_>,
         starts: &[u32],
         ef: usize,
         is_allowed: impl Fn(u32) -> bool,
     ) -> &[Near] {
+        let (codes, links) = (graph.codes, graph.bottom());
         self.start(links.len());
         self.meet_all(starts);
         self.admit_prefetched(codes, query, links, ef);
