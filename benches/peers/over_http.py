@@ -1,4 +1,5 @@
-"""Ours through HTTP: one client with a given vector, then text by 1, 4 and 16 clients.
+"""Ours through HTTP: one client with a given vector, with highlights and grouping and
+without, then text by 1, 4 and 16 clients.
 
 `trovato serve` on a loopback address over the index that `hybrid` built. The
 load client is a process of its own on the same machine, so with as many clients
@@ -54,17 +55,20 @@ class Server:
 
 
 def bodies(collection, n):
-    """Two files of requests: with the vector, and with the text alone."""
+    """Three files of requests: with the vector, the same without what the peers do not do
+    (highlights, grouping near-duplicates), and with the text alone."""
     dim = json.loads(collection.query_rows.with_suffix(".json").read_text())["dim"]
     rows = np.fromfile(collection.query_rows, dtype="<f4").reshape(-1, dim)[:n]
     texts = [json.loads(line)["text"] for line in collection.queries.read_text("utf-8").splitlines()[:n]]
     paths = {}
-    for kind in ("vector", "text"):
-        paths[kind] = collection.folder / f"bodies-{kind}.jsonl"
+    for kind in ("vector", "plain vector", "text"):
+        paths[kind] = collection.folder / f"bodies-{kind.replace(' ', '-')}.jsonl"
         with paths[kind].open("w", encoding="utf-8") as out:
             for text, row in zip(texts, rows):
                 body = {"query": text, "top": hybrid.TOP, "depth": hybrid.DEPTH}
-                if kind == "vector":
+                if kind == "plain vector":
+                    body |= {"highlights": False, "near_duplicates": "list"}
+                if kind != "text":
                     # Nine digits carry an f32 exactly.
                     body["vector"] = [float(f"{value:.9g}") for value in row.tolist()]
                 out.write(json.dumps(body) + "\n")
@@ -91,7 +95,7 @@ def measure(collection, index, options, release):
     server = Server(release, index)
     try:
         client = Party("load client", [str(release / "http-load")])
-        kinds = [("vector", 1), ("text", 1), ("text", 4), ("text", 16)]
+        kinds = [("vector", 1), ("plain vector", 1), ("text", 1), ("text", 4), ("text", 16)]
         runs = {}
         for round_number in range(options.rounds + 1):
             for kind, clients in kinds:
