@@ -244,7 +244,7 @@ impl Scratch {
     /// theirs, until about twice as many are met as a node has links.
     ///
     /// Without that end a filter drawn at random costs half as much again and
-    /// finds no more; with half of it recall falls below .98.
+    /// finds no more; with half of it recall falls below .99.
     fn meet_allowed(&mut self, links: Links<'_>, node: u32, is_allowed: impl Fn(u32) -> bool) {
         let slots = links.slots_of(node);
         self.meet_all(slots);

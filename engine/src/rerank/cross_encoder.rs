@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::cost::{CostMeter, warm_up};
 use super::spec::{CrossEncoderFiles, CrossEncoderSpec};
-use super::{RerankError, RerankQuery, Reranker, score_each};
+use super::{RerankError, RerankQuery, Reranker, score_pairs};
 use crate::encoder::{EncodeError, PairTokenizer, PairTokens, RunTokens, Runner, ScorePooling};
 
 /// Runs the weights that a [`CrossEncoderSpec`] names.
@@ -84,12 +84,7 @@ impl Reranker for CrossEncoder {
     }
 
     fn score(&self, query: &RerankQuery<'_>, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
-        let tokenize = |index| move |source| RerankError::Tokenize { index, source };
-        let query = self.tokenizer.query(query.text).map_err(tokenize(0))?;
-        score_each(&self.name, passages, |index, passage| {
-            let pair = self.tokenizer.pair(&query, passage).map_err(tokenize(index))?;
-            self.run(&pair, index)
-        })
+        score_pairs(&self.name, &self.tokenizer, query, passages, |pair, at| self.run(pair, at))
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) use stage::{ModelScores, Stage, Stop};
 pub(crate) use window::{WordMatch, best_window, bytes_for_tokens};
 
 use crate::Span;
+use crate::encoder::{PairTokenizer, PairTokens};
 
 /// How rare a word of a query is in the index.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -122,6 +123,28 @@ fn score_each(
             Err(RerankError::OutOfRange { reranker: reranker.to_owned(), index, score })
         })
         .collect()
+}
+
+/// The same for models that read a query and a passage as one text.
+///
+/// # Arguments
+/// * `run` - a pair's score; told the passage's place for its errors.
+///
+/// # Errors
+/// [`RerankError::Tokenize`], and as [`score_each`].
+fn score_pairs(
+    reranker: &str,
+    tokenizer: &PairTokenizer,
+    query: &RerankQuery<'_>,
+    passages: &[&str],
+    run: impl Fn(&PairTokens, usize) -> Result<f32, RerankError> + Sync,
+) -> Result<Vec<f32>, RerankError> {
+    let tokenize = |index| move |source| RerankError::Tokenize { index, source };
+    let query = tokenizer.query(query.text).map_err(tokenize(0))?;
+    score_each(reranker, passages, |index, passage| {
+        let pair = tokenizer.pair(&query, passage).map_err(tokenize(index))?;
+        run(&pair, index)
+    })
 }
 
 #[cfg(test)]

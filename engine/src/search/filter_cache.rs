@@ -32,8 +32,7 @@ impl FilterCache {
         filter: &Filter,
         find: impl FnOnce() -> Result<OrdSet, E>,
     ) -> Result<Arc<OrdSet>, E> {
-        if let Some(allowed) = self.take(filter) {
-            self.put(filter.clone(), Arc::clone(&allowed));
+        if let Some(allowed) = self.get(filter) {
             return Ok(allowed);
         }
         let allowed = Arc::new(find()?);
@@ -41,10 +40,11 @@ impl FilterCache {
         Ok(allowed)
     }
 
-    fn take(&self, filter: &Filter) -> Option<Arc<OrdSet>> {
+    fn get(&self, filter: &Filter) -> Option<Arc<OrdSet>> {
         let mut kept = self.lock();
         let at = kept.iter().position(|(known, _)| known == filter)?;
-        Some(kept.remove(at).1)
+        kept[..=at].rotate_right(1);
+        Some(Arc::clone(&kept[0].1))
     }
 
     fn put(&self, filter: Filter, allowed: Arc<OrdSet>) {
