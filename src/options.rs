@@ -8,7 +8,10 @@ use anyhow::Context;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use engine::{Encoder, Fusion, Mixer, RerankOptions, RerankPipeline, Strategy};
-use eval::{NO_RERANKER, RerankSetup, load_reranker, needs_encoder};
+use eval::{
+    DEFAULT_RERANK_BUDGET_MS, DEFAULT_RERANKER, NO_RERANKER, RerankSetup, load_reranker,
+    needs_encoder,
+};
 use models::Progress;
 
 /// A command line whose parts contradict each other: exit code 2, like those
@@ -112,19 +115,21 @@ impl StrategyArgs {
 /// What reranks the first hits, and how far.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RerankArgs {
-    /// What reranks the first hits: none, default, late or late:idf (the index's
-    /// encoder, token by token), a reranker of `trovato models list`, a directory
-    /// with a BERT classifier or an ONNX graph, or a delta file; NAME+late adds late
-    /// interaction as a feature, for weights that use it
+    /// What reranks the first hits: none, default (trovato-rerank-xs, which this program
+    /// holds), late or late:idf (the index's encoder, token by token), a reranker of
+    /// `trovato models list`, a directory with a BERT classifier or an ONNX graph, or a
+    /// delta file; NAME+late adds late interaction as a feature, for weights that use it
     #[arg(long, value_name = "NAME", default_value = NO_RERANKER)]
     rerank: String,
 
-    /// How many candidates may be reranked, 1 to 1000 [default: 50]
+    /// How many candidates may be reranked, 1 to 1000 [default: 50, and of them no more
+    /// than fill 3500 tokens]
     #[arg(long, value_name = "N")]
     rerank_depth: Option<usize>,
 
     /// How long reranking may take; as many candidates as are expected to fit are
-    /// read, the others keep their order behind them [default: no limit]
+    /// read, the others keep their order behind them [default: no limit; where someone
+    /// waits for the hits, 150 for `--rerank default`]
     #[arg(long, value_name = "MS")]
     rerank_budget_ms: Option<u64>,
 
@@ -141,7 +146,9 @@ pub(crate) struct RerankArgs {
 /// What a reranked search is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RerankUse {
-    /// Its hits.
+    /// Its hits, for someone who waits for them: `default` keeps its budget.
+    Waiting,
+    /// Its hits, whatever they take, so that they do not depend on the machine.
     Hits,
     /// What was known of each candidate, weighed by the mixer or not.
     Features,
@@ -202,7 +209,7 @@ impl RerankArgs {
             let mixer = read().with_context(|| path.display().to_string())?;
             pipeline = pipeline.with_mixer(mixer);
         }
-        if wanted == RerankUse::Hits && pipeline.has_idle_late_interaction() {
+        if wanted != RerankUse::Features && pipeline.has_idle_late_interaction() {
             let told = format!(
                 "--rerank {rerank} reads every candidate twice, and {} has no weight for max_sim; \
                  leave late interaction out, or give weights with --rerank-mixer",
@@ -214,7 +221,10 @@ impl RerankArgs {
             pipeline = pipeline.with_window_tokens(*tokens as usize);
         }
         let pipeline = Arc::new(pipeline);
-        let options = RerankOptions { depth: *rerank_depth, budget_ms: *rerank_budget_ms };
+        let kept = wanted == RerankUse::Waiting && rerank == DEFAULT_RERANKER;
+        let default_ms = kept.then_some(DEFAULT_RERANK_BUDGET_MS);
+        let budget_ms = rerank_budget_ms.or(default_ms);
+        let options = RerankOptions { depth: *rerank_depth, budget_ms };
         Ok(Some(RerankSetup { pipeline, options }))
     }
 }

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use engine::{Embeddings, EncodeError, Encoder, Span, TextRole};
+use engine::{Embeddings, EncodeError, Encoder, Span, TextRole, TokenVectors};
 
 use crate::error::EvalError;
 
@@ -213,6 +213,11 @@ impl Encoder for CachedEncoder {
             let spans: Vec<Span> = places.iter().map(|&at| spans[at]).collect();
             self.inner.encode_spans(text, &spans)
         })
+    }
+
+    /// Not kept: a vector for each token of a corpus is more than a cache should hold.
+    fn encode_tokens(&self, text: &str, role: TextRole) -> Result<TokenVectors, EncodeError> {
+        self.inner.encode_tokens(text, role)
     }
 }
 
@@ -489,6 +494,11 @@ mod tests {
             let refused = cached.encode_spans("a b", spans);
             assert!(matches!(refused, Err(EncodeError::NoTokenVectors { .. })));
         }
+        let refused = cached.encode_tokens("a b", TextRole::Passage);
+        assert!(matches!(refused, Err(EncodeError::NotTokenwise { .. })));
+        let (plain, cached) = (HashEncoder::new(16, 4), open(folder.path()));
+        let tokens = |encoder: &dyn Encoder| encoder.encode_tokens("a b", TextRole::Passage);
+        assert_eq!(tokens(&cached).unwrap(), tokens(&plain).unwrap());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use ingest::source::SourceError;
 
 use crate::encoder::LoadError;
 use crate::experiment::SystemError;
+use crate::reranker::LoadRerankerError;
 use crate::run_file::RunFileError;
 use crate::stats::PairedError;
 
@@ -40,6 +41,9 @@ pub enum EvalError {
     /// An experiment without a system.
     #[error("the experiment has no system; give grid at least one chunker and one strategy")]
     NoSystems,
+    /// A system that asks for the reranker `none`.
+    #[error("a system without a reranker is written without \"| rerank\"; `none` names nothing")]
+    NoReranker,
     /// A collection whose judgments are of documents cannot be pooled.
     #[error("only questions with passages are pooled; the corpus must be rust-docs")]
     NothingToPool,
@@ -79,6 +83,9 @@ pub enum EvalError {
     /// An encoder could not be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// A reranker could not be loaded.
+    #[error(transparent)]
+    LoadReranker(#[from] LoadRerankerError),
     /// The chunking benchmark cannot be used.
     #[error(transparent)]
     ChunkingBenchmark(Box<ChunkingBenchmarkError>),

@@ -215,7 +215,7 @@ pub fn run_gate(
     let pages = choose_pages(listing.files, &questions);
 
     let index = FreshIndex::build(corpus_source(&pages), recipe, progress)?;
-    let report = evaluate_questions(&index.searcher, &questions, &STRATEGIES)?;
+    let report = evaluate_questions(&index.searcher, &questions, &STRATEGIES.map(Into::into))?;
 
     let mut found = Baseline { documentation, scores: scores(&report) };
     let collection = collections.join(GATE_COLLECTION);
@@ -300,13 +300,13 @@ fn scores(report: &QuestionReport) -> BTreeMap<String, BTreeMap<String, f64>> {
             .collect()
     };
     report
-        .strategies
+        .systems
         .iter()
         .map(|scores| {
             let measures = level("documents", &scores.documents)
                 .into_iter()
                 .chain(level("passages", &scores.passages));
-            (strategy_parts(scores.strategy).0.to_owned(), measures.collect())
+            (strategy_parts(scores.system.strategy).0.to_owned(), measures.collect())
         })
         .collect()
 }

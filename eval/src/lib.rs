@@ -72,7 +72,7 @@ pub use evaluation::{Evaluation, MeasureResult, evaluate};
 pub use experiment::{
     ComparisonReport, DiffPassage, Experiment, ExperimentCorpus, ExperimentData, ExperimentOutcome,
     ExperimentProgress, ExperimentReport, JUDGED_RANKS, KEPT_RANKS, Laboratory, Level, LevelError,
-    LevelMeasure, MIN_JUDGED, MeasureReport, RUST_DOCS, RankedHit, RunStore, StageAccount,
+    LevelMeasure, LoadReranker, MIN_JUDGED, MeasureReport, RUST_DOCS, RankedHit, RunStore, StageAccount,
     SystemError, SystemReport, SystemRow, SystemRun, SystemScores, SystemSpec, TopicDiff,
     TopicRanking, TopicReport, Truth, parse_strategy, run_experiment, topic_diffs,
 };
@@ -98,8 +98,8 @@ pub use pool::{
 pub use probe::probe;
 pub use questions::{
     EvidencePassage, JudgedQuestion, JudgedRanking, LostJudgments, MissingEvidence, QuestionReport,
-    ResolvedQuestion, ResolvedQuestions, ScoredQuestion, StrategyScores, UnresolvedQuote,
-    evaluate_questions, join_judgments, resolve_questions,
+    QuestionSystem, ResolvedQuestion, ResolvedQuestions, ScoredQuestion, SystemQuestionScores,
+    UnresolvedQuote, evaluate_questions, join_judgments, resolve_questions,
 };
 pub use replay::{
     DisagreementReport, HitReport, JudgedQuestions, JudgingLine, OverlapSummary, Persistence,
@@ -107,11 +107,14 @@ pub use replay::{
     judging_lines, parse_judging_lines, questions_from_judgments, rank_biased_overlap, replay,
 };
 pub use report::{
-    ByMeasure, Difference, Estimate, NamedEstimates, QuestionScoreReport, RerankSummary,
-    ScoreReport, StrategyReport, TopicCounts,
+    ByMeasure, Difference, Estimate, NamedEstimates, QuestionDifferences, QuestionScoreReport,
+    RerankSummary, ScoreReport, StrategyReport, TopicCounts,
 };
 pub use reranked_run::{RerankRunOptions, RerankedRun, RunToRerank, rerank_run};
-pub use reranker::{LoadRerankerError, NO_RERANKER, RerankSetup, load_reranker, needs_encoder};
+pub use reranker::{
+    DEFAULT_RERANK_BUDGET_MS, DEFAULT_RERANKER, LoadRerankerError, NO_RERANKER, RerankSetup,
+    load_reranker, needs_encoder,
+};
 pub use run::{Run, RunEntry, fold_chunks};
 pub use run_file::{RunFileError, read_run, write_run};
 pub use timing::{Percentiles, StagePercentiles, stage_percentiles};

@@ -9,7 +9,7 @@ use crate::collection::{CollectionOptions, CollectionOutcome, strategy_parts};
 use crate::evaluation::{Evaluation, MeasureResult};
 use crate::fingerprint::Fingerprint;
 use crate::indexing::IndexingRecord;
-use crate::questions::{QuestionReport, StrategyScores};
+use crate::questions::{QuestionReport, SystemQuestionScores};
 use crate::reranked_run::{RerankRunOptions, RerankedRun};
 use crate::reranker::RerankSetup;
 use crate::stats::{Bootstrap, PairedError, compare_paired, mean};
@@ -47,8 +47,8 @@ impl ByMeasure<Difference> {
     ///
     /// # Errors
     /// [`PairedError`] when the two were not scored on the same topics.
-    pub fn between(run: &Evaluation, other: &Evaluation) -> Result<Self, PairedError> {
-        let pairs = run.measures.iter().zip(&other.measures);
+    pub fn between(run: &[MeasureResult], other: &[MeasureResult]) -> Result<Self, PairedError> {
+        let pairs = run.iter().zip(other);
         let differences = pairs.map(|(this, other)| {
             let compared = compare_paired(&other.per_topic, &this.per_topic, &Bootstrap::DEFAULT)?;
             let difference = Difference {
@@ -228,7 +228,7 @@ impl ScoreReport {
         let RerankedRun { run, evaluation, before, fingerprint, .. } = reranked;
         Ok(Self {
             rerank: Some(RerankSummary::new(&options.setup(), &reranked.reports)),
-            differences: Some(ByMeasure::between(evaluation, before)?),
+            differences: Some(ByMeasure::between(&evaluation.measures, &before.measures)?),
             timings_ms: reranked.timings.clone(),
             indexing: Some(reranked.indexing.clone()),
             ..Self::of_run((name, run.tag.clone()), evaluation, fingerprint)
@@ -253,11 +253,11 @@ pub struct QuestionScoreReport {
     pub unconfirmed: usize,
     /// Quotes that the index does not hold; their questions were left out.
     pub unresolved_quotes: usize,
-    /// A row per strategy.
+    /// A row per system.
     pub strategies: Vec<StrategyReport>,
 }
 
-/// One strategy's figures over the questions.
+/// One system's figures over the questions.
 #[derive(Clone, Debug, Serialize)]
 pub struct StrategyReport {
     /// `lexical`, `dense` or `hybrid`.
@@ -265,36 +265,76 @@ pub struct StrategyReport {
     /// How the legs were fused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fusion: Option<String>,
+    /// What reranked, and how far it read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerank: Option<RerankSummary>,
     /// Over documents.
     pub documents: NamedEstimates,
     /// Over passages.
     pub passages: NamedEstimates,
+    /// What reranking moved, where the row of the same strategy without it is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub differences: Option<QuestionDifferences>,
     /// Milliseconds per stage, asking for 100 hits.
     pub timings_ms: StagePercentiles,
 }
 
-impl From<&QuestionReport> for QuestionScoreReport {
-    fn from(report: &QuestionReport) -> Self {
-        Self {
+/// A reranked system minus its first stage, paired over questions.
+#[derive(Clone, Debug, Serialize)]
+pub struct QuestionDifferences {
+    /// Over documents.
+    pub documents: ByMeasure<Difference>,
+    /// Over passages.
+    pub passages: ByMeasure<Difference>,
+}
+
+impl QuestionScoreReport {
+    /// The report of questions.
+    ///
+    /// # Errors
+    /// [`PairedError`] when there are no questions to compare systems on.
+    pub fn new(report: &QuestionReport) -> Result<Self, PairedError> {
+        let first_stage = |of: &SystemQuestionScores| {
+            let is_plain = |other: &&SystemQuestionScores| {
+                other.system.rerank.is_none() && other.system.strategy == of.system.strategy
+            };
+            of.system.rerank.as_ref().and_then(|_| report.systems.iter().find(is_plain))
+        };
+        let rows = report.systems.iter().map(|of| StrategyReport::new(of, first_stage(of)));
+        Ok(Self {
             questions: report.questions.len(),
             unanswerable: report.n_unanswerable,
             unconfirmed: report.n_unconfirmed,
             unresolved_quotes: report.unresolved.len(),
-            strategies: report.strategies.iter().map(StrategyReport::from).collect(),
-        }
+            strategies: rows.collect::<Result<_, _>>()?,
+        })
     }
 }
 
-impl From<&StrategyScores> for StrategyReport {
-    fn from(scores: &StrategyScores) -> Self {
-        let (strategy, fusion) = strategy_parts(scores.strategy);
-        Self {
+impl StrategyReport {
+    /// # Arguments
+    /// * `before` - the same without its reranker.
+    fn new(
+        scores: &SystemQuestionScores,
+        before: Option<&SystemQuestionScores>,
+    ) -> Result<Self, PairedError> {
+        let (strategy, fusion) = strategy_parts(scores.system.strategy);
+        let moved = |before: &SystemQuestionScores| -> Result<QuestionDifferences, PairedError> {
+            Ok(QuestionDifferences {
+                documents: ByMeasure::between(&scores.documents, &before.documents)?,
+                passages: ByMeasure::between(&scores.passages, &before.passages)?,
+            })
+        };
+        let rerank = scores.system.rerank.as_ref();
+        Ok(Self {
             strategy,
             fusion,
+            rerank: rerank.map(|setup| RerankSummary::new(setup, &scores.reports)),
+            differences: before.map(moved).transpose()?,
             documents: NamedEstimates::new(&scores.documents),
             passages: NamedEstimates::new(&scores.passages),
             timings_ms: scores.timings.clone(),
-        }
+        })
     }
 }
 

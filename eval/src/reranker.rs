@@ -8,13 +8,18 @@ use engine::{
     OverlapReranker, Precision, RerankError, RerankOptions, RerankPipeline, Reranker,
     ScoreActivation, ScorePooling, TokenWeighting,
 };
-use models::{ModelError, Progress, RerankerFiles, ResolvedReranker, Store};
+use models::{
+    ModelError, Progress, RerankerFiles, ResolvedReranker, SHIPPED_RERANKER, Store,
+};
 
 /// What leaves the first stage's order.
 pub const NO_RERANKER: &str = "none";
 
-/// The pipeline that this project ships, once it does.
-const DEFAULT: &str = "default";
+/// The pipeline that this project ships: its own model and the shipped weights.
+pub const DEFAULT_RERANKER: &str = "default";
+
+/// Milliseconds that it may take where someone waits for the hits.
+pub const DEFAULT_RERANK_BUDGET_MS: u64 = 150;
 
 /// Late interaction over the index's own encoder.
 const LATE: &str = "late";
@@ -45,13 +50,6 @@ impl RerankSetup {
 /// Why a reranker could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadRerankerError {
-    /// `default`, before there is one.
-    #[error(
-        "no reranker ships with this version yet, so there is no default; name one: `late` (this \
-         index's encoder, token by token), a model of `trovato models list`, a directory with a \
-         BERT classifier or an ONNX graph, a delta file, or `none`"
-    )]
-    NoDefault,
     /// Late interaction without an encoder.
     #[error("late interaction compares the vectors of the index's encoder, and none is loaded")]
     NoEncoder,
@@ -93,9 +91,11 @@ pub fn load_reranker(
     let (name, beside) = split(name);
     let reranker: Arc<dyn Reranker> = match (name, weighting(name)) {
         (_, Some(weighting)) => late(weighting)?,
-        (DEFAULT, None) => return Err(LoadRerankerError::NoDefault),
         (OverlapReranker::NAME, None) => Arc::new(OverlapReranker),
-        (name, None) => cross_encoder(Store::from_env()?.reranker(name, progress)?, progress)?,
+        (name, None) => {
+            let name = if name == DEFAULT_RERANKER { SHIPPED_RERANKER } else { name };
+            cross_encoder(Store::from_env()?.reranker(name, progress)?, progress)?
+        }
     };
     let pipeline = RerankPipeline::new(reranker);
     Ok(Some(match beside {
@@ -198,7 +198,5 @@ mod tests {
         assert!(needs_encoder("overlap+late") && !needs_encoder("a+b") && !needs_encoder("none"));
         let error = load_reranker("late", None, &Silent).unwrap_err();
         assert!(matches!(error, LoadRerankerError::NoEncoder), "{error}");
-        let message = load("default").unwrap_err().to_string();
-        assert!(message.contains("`late`") && message.contains("`none`"), "{message}");
     }
 }

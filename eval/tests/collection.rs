@@ -253,11 +253,11 @@ fn questions_are_judged_by_document_and_by_passage() {
         .concat(),
     )
     .unwrap();
-    let report = evaluate_questions(&index.searcher(), &questions, &[Strategy::Lexical]).unwrap();
+    let report = evaluate_questions(&index.searcher(), &questions, &[Strategy::Lexical.into()]).unwrap();
     let ids: Vec<_> = report.questions.iter().map(|question| question.id.as_str()).collect();
     assert_eq!(ids, ["q1", "q2"]);
     assert_eq!((report.unresolved.len(), report.n_unanswerable), (2, 1));
-    let scores = &report.strategies[0];
+    let scores = &report.systems[0];
     for result in scores.documents.iter().chain(&scores.passages) {
         assert_eq!(result.per_topic, [1.0, 1.0], "{}", result.requested);
     }

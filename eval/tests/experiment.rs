@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use engine::{Embeddings, EncodeError, Encoder, HashEncoder, TextRole};
+use engine::{Embeddings, EncodeError, Encoder, HashEncoder, RerankOptions, TextRole};
 use eval::{
     EvalError, Experiment, ExperimentOutcome, ExperimentProgress, ExperimentReport, IndexCache,
-    Laboratory, ReportHead, Reuse, RunStore, SystemSpec, report_html, report_markdown,
-    run_experiment,
+    Laboratory, ReportHead, RerankSetup, Reuse, RunStore, SystemRun, SystemSpec, load_reranker,
+    report_html, report_markdown, run_experiment,
 };
 use ingest::chunk::{ChunkerParts, WordSizer};
 use ingest::pipeline::{Progress, Silent};
@@ -104,9 +104,13 @@ impl ExperimentProgress for Seen {
 
 impl Place {
     fn new() -> Self {
+        Self::of(GRID)
+    }
+
+    fn of(grid: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         collection(&folder.path().join("collections/tiny"));
-        fs::write(folder.path().join("tiny.toml"), GRID).unwrap();
+        fs::write(folder.path().join("tiny.toml"), grid).unwrap();
         let encoder = Arc::new(Counting {
             inner: HashEncoder::new(64, 256),
             passages: Mutex::default(),
@@ -128,11 +132,16 @@ impl Place {
                 let sizer = Arc::new(WordSizer::for_encoder(256));
                 Ok(ChunkerParts { sizer, encoder: Arc::clone(&self.encoder) as _ })
             },
+            load_reranker: &|name, encoder| {
+                let pipeline = load_reranker(name, Some(encoder), &models::Silent)?;
+                let pipeline = Arc::new(pipeline.unwrap());
+                Ok(RerankSetup { pipeline, options: RerankOptions::default() })
+            },
         };
         let progress = Seen::default();
         let outcome = run_experiment(Experiment::read(&path("tiny.toml"))?, &laboratory, &progress);
-        if outcome.is_ok() {
-            assert_eq!(progress.0.borrow().len(), 9);
+        if let Ok(outcome) = &outcome {
+            assert_eq!(progress.0.borrow().len(), outcome.experiment.systems.len());
         }
         outcome
     }
@@ -175,6 +184,39 @@ fn what_was_finished_before_a_failure_is_not_run_again() {
     let kept = resumed.rows.iter().filter(|row| row.kept).count();
     assert!((1..9).contains(&kept), "{kept} systems were kept");
     assert_eq!(digests(&resumed), digests(&place.run(Reuse::Never).unwrap()));
+}
+
+#[test]
+fn a_reranked_system_is_a_row_beside_its_first_stage() {
+    let one_chunker = GRID.replacen(
+        "chunkers = [\"whole\", \"sentence:16/0\", \"fixed:16/0\"]",
+        "chunkers = [\"whole\"]\nrerankers = [\"none\", \"overlap\"]",
+        1,
+    );
+    let place = Place::of(&one_chunker);
+    let outcome = place.run(Reuse::Allowed).unwrap();
+    assert_eq!(outcome.rows.len(), 6);
+    for pair in outcome.rows.chunks(2) {
+        let [first, reranked] = pair else { panic!("an odd number of rows") };
+        assert_eq!(reranked.run.system.rerank.as_deref(), Some("overlap"));
+        assert!(reranked.run.depends_on["rerank"].contains("overlap"));
+        assert!(!first.run.depends_on.contains_key("rerank"));
+        assert_eq!(reranked.stages.is_some(), first.stages.is_some());
+    }
+    // "what borrows a value": the document with these words, which the hash of its
+    // trigrams does not put first.
+    let (dense, reranked) = (&outcome.rows[2].run, &outcome.rows[3].run);
+    let first = |run: &SystemRun| run.document(run.rankings[0].hits[0].document).clone();
+    assert_ne!(dense.ranking_digest(), reranked.ranking_digest());
+    assert_eq!(first(reranked).as_str(), "d2");
+    let markdown = report_markdown(
+        &ReportHead { title: "t".into(), commands: Vec::new(), version: "0".into() },
+        &[ExperimentReport::new(&outcome).unwrap()],
+    );
+    assert!(markdown.contains("`whole \\| dense \\| rerank overlap`"), "{markdown}");
+    let again = place.run(Reuse::Allowed).unwrap();
+    assert!(again.rows.iter().all(|row| row.kept));
+    assert_eq!(digests(&outcome), digests(&again));
 }
 
 #[test]

@@ -49,8 +49,8 @@ pub use graph::ConvertError;
 pub use inventory::{CachedFile, CachedFolder, FileReport, ListedModel, ListedReranker, Origin};
 pub use progress::{Event, Progress, Silent};
 pub use reranker::{
-    RerankerCard, RerankerFiles, RerankerForm, ResolvedReranker, ScoreActivation, ScorePooling,
-    reranker_card, reranker_catalog,
+    RerankerCard, RerankerFiles, RerankerForm, ResolvedReranker, SHIPPED_RERANKER, ScoreActivation,
+    ScorePooling, reranker_card, reranker_catalog,
 };
 pub use settings::{Hub, Settings};
 pub use store::{GraphOutput, ModelFiles, Pull, ResolvedModel, Store};

@@ -271,6 +271,6 @@ fn print_answer(answer: &AnswerBody) -> io::Result<()> {
 fn evaluate(searcher: &Searcher) -> anyhow::Result<QuestionScoreReport> {
     let mut questions = rust_docs_questions()?;
     questions.retain(|question| question.split == QuestionSplit::Test);
-    let strategies = [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT];
-    Ok(QuestionScoreReport::from(&evaluate_questions(searcher, &questions, &strategies)?))
+    let systems = [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT].map(Into::into);
+    Ok(QuestionScoreReport::new(&evaluate_questions(searcher, &questions, &systems)?)?)
 }

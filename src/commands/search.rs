@@ -121,7 +121,7 @@ pub(crate) fn run(args: SearchArgs) -> anyhow::Result<()> {
         VerifyName::Full => Verify::Full,
         VerifyName::Lazy => Verify::Lazy,
     };
-    let rerank = args.rerank.load(encoder.as_ref(), &FetchBar::default(), RerankUse::Hits)?;
+    let rerank = args.rerank.load(encoder.as_ref(), &FetchBar::default(), RerankUse::Waiting)?;
     let index = Index::open(&args.index, OpenOptions { encoder, verify })?;
     let mut searcher = index.searcher();
     if let Some(rerank) = &rerank {

@@ -144,7 +144,7 @@ pub(crate) fn serve(mut config: ServerConfig) -> anyhow::Result<()> {
 
 fn open(dir: &Path, encoders: &Encoders, rerank: &RerankArgs) -> anyhow::Result<Opened> {
     let encoder = Some(encoders.of_index(dir)?);
-    let reranker = rerank.load(encoder.as_ref(), &FetchBar::default(), RerankUse::Hits)?;
+    let reranker = rerank.load(encoder.as_ref(), &FetchBar::default(), RerankUse::Waiting)?;
     let reranker = reranker.map(|RerankSetup { pipeline, options }| {
         // Requests without a word on it get what the command line says.
         LoadedReranker { pipeline, options }

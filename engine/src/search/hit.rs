@@ -123,8 +123,9 @@ pub struct RerankReport {
     /// Candidates that were read: the first ones of the first stage. They are
     /// sorted by their final scores; the others follow in the order they had.
     pub scored: usize,
-    /// Candidates that might have been read: the depth asked for, or all that the first
-    /// stage found where those are fewer.
+    /// Candidates that might have been read: the depth asked for, or as many as the
+    /// tokens of the default allow, or all that the first stage found where those are
+    /// fewer.
     pub candidates: usize,
     /// Why it ended.
     pub stop: RerankStop,

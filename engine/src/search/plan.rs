@@ -30,6 +30,9 @@ pub enum Schedule {
 pub struct RerankPlan {
     /// Candidates that may be read.
     pub depth: usize,
+    /// Tokens that they may have together, at least one candidate's; `None` where a
+    /// depth was asked for.
+    pub tokens: Option<usize>,
     /// Of these, how many are expected to fit into the budget, one at least while
     /// there is any: the stage begins no more.
     pub affordable: usize,
@@ -133,10 +136,11 @@ impl SearchPlan {
 impl RerankPlan {
     fn resolve(options: RerankOptions, pace: RerankPace) -> Result<Self, SearchError> {
         let RerankOptions { depth, budget_ms } = options;
+        let tokens = depth.is_none().then_some(SearchRequest::DEFAULT_RERANK_TOKENS);
         let depth = depth.unwrap_or(SearchRequest::DEFAULT_RERANK_DEPTH);
         let depth = in_range("rerank_depth", depth, SearchRequest::MAX_RERANK_DEPTH)?;
         let budget = budget_ms.map(Duration::from_millis);
-        Ok(Self { depth, affordable: depth, budget: None }.within(budget, pace))
+        Ok(Self { depth, tokens, affordable: depth, budget: None }.within(budget, pace))
     }
 
     /// The same with no more time than this; `None` changes nothing.
@@ -194,7 +198,9 @@ mod tests {
         let whole = plan(None, None, Some(4.0)).unwrap();
         assert_eq!((whole.depth, whole.affordable, whole.budget), (50, 50, None));
         assert_eq!(plan(None, Some(100), Some(4.0)).unwrap().affordable, 25);
-        assert_eq!(plan(Some(10), Some(100), Some(4.0)).unwrap().affordable, 10);
+        let ten = plan(Some(10), Some(100), Some(4.0)).unwrap();
+        assert_eq!((ten.affordable, ten.tokens), (10, None));
+        assert_eq!(whole.tokens, Some(SearchRequest::DEFAULT_RERANK_TOKENS));
         assert_eq!(plan(None, Some(3), Some(4.0)).unwrap().affordable, 1, "to learn from");
         assert_eq!(plan(None, Some(0), Some(4.0)).unwrap().affordable, 0);
         assert_eq!(plan(None, Some(3), Some(0.0)).unwrap().affordable, 50);

@@ -79,6 +79,8 @@ struct Candidates {
     passages: Vec<String>,
     /// The query's words, for models that weigh them.
     word_weights: Vec<WordWeight>,
+    /// Whether the next candidate would be one token too many.
+    is_full: bool,
 }
 
 /// The stage at work.
@@ -86,6 +88,8 @@ struct Reading<'a> {
     pipeline: &'a RerankPipeline,
     stage: Stage,
     passages: Vec<String>,
+    /// Candidates that may be read without a budget.
+    candidates: usize,
     query: &'a str,
     word_weights: Vec<WordWeight>,
     began: Instant,
@@ -128,7 +132,7 @@ impl Searcher {
             }
             places = selection.examined.max(2 * places);
         };
-        let (report, degraded) = reading.report(rerank.depth.min(first.len()));
+        let (report, degraded) = reading.report();
         let stage = Some(reading.stage);
         Ok(Ranked {
             ranking,
@@ -153,13 +157,15 @@ impl Searcher {
         let rerank = rerank.within(left, RerankPace::of(pipeline));
         // Texts that nobody will read are not fetched.
         let candidates = if rerank.affordable > 0 {
-            self.candidates(found, pipeline, rerank.affordable)?
+            self.candidates(found, pipeline, rerank)?
         } else {
             Candidates::default()
         };
-        let Candidates { known, passages, word_weights } = candidates;
+        let Candidates { known, passages, word_weights, is_full } = candidates;
+        let candidates = if is_full { known.len() } else { rerank.depth.min(found.first.len()) };
         Ok(Reading {
             pipeline,
+            candidates,
             stage: Stage::new(pipeline.mixer(), known, BATCH),
             passages,
             query: found.query.plain_text(),
@@ -171,19 +177,21 @@ impl Searcher {
         })
     }
 
-    /// Fetches the first `reach` candidates and what is known of them unread.
+    /// Fetches the candidates within reach and what is known of them unread.
     fn candidates(
         &self,
         found: &Found<'_>,
         pipeline: &RerankPipeline,
-        reach: usize,
+        rerank: RerankPlan,
     ) -> Result<Candidates, SearchError> {
         let words = self.generation.lexical.query_words(found.query)?;
         let shared = SharedFeatures::new(found, &words);
         let most = bytes_for_tokens(pipeline.window_tokens());
         let mut records = Records::default();
         let (mut known, mut passages) = (Vec::new(), Vec::new());
-        for entry in found.first.entries().iter().take(reach) {
+        let mut left = rerank.tokens.map_or(usize::MAX, bytes_for_tokens);
+        let mut is_full = false;
+        for entry in found.first.entries().iter().take(rerank.affordable) {
             let (_, record, nth) = self.record(entry.ord, &mut records)?;
             let span = record.chunk_span(nth).ok_or_else(|| no_text(entry.ord))?;
             let passage = record.passage(nth).ok_or_else(|| no_text(entry.ord))?;
@@ -199,11 +207,18 @@ impl Searcher {
                 .map(|(span, word)| WordMatch { span, word, weight: words.words()[word].idf })
                 .collect();
             let window = best_window(&text, &matches, most).slice(&text).unwrap_or_default();
-            passages.push(titled(record.title(), window));
+            let passage = titled(record.title(), window);
+            let bytes = found.query.plain_text().len() + passage.len();
+            if bytes > left && !passages.is_empty() {
+                is_full = true;
+                break;
+            }
+            left = left.saturating_sub(bytes);
+            passages.push(passage);
             known.push(features);
         }
         let weights = words.words().iter().map(|w| WordWeight { span: w.span, idf: w.idf });
-        Ok(Candidates { known, passages, word_weights: weights.collect() })
+        Ok(Candidates { known, passages, word_weights: weights.collect(), is_full })
     }
 
     /// Explains the score of a hit, reranked or not.
@@ -302,8 +317,9 @@ impl Reading<'_> {
         };
     }
 
-    /// How far it came of so many candidates, and what that means for the result.
-    fn report(&self, candidates: usize) -> (RerankReport, Option<Degradation>) {
+    /// How far it came, and what that means for the result.
+    fn report(&self) -> (RerankReport, Option<Degradation>) {
+        let candidates = self.candidates;
         let (scored, reach) = (self.stage.scored(), self.stage.reach());
         // What was out of reach might have come first: places settled among those that
         // could be afforded are not settled among all.

@@ -13,6 +13,7 @@
 //! encoders = ["all-MiniLM-L6-v2"]
 //! vectors = "f16"                 # what indexes keep of vectors
 //! strategies = ["lexical", "dense", "hybrid"]
+//! rerankers = ["none", "default"] # each over every strategy; none is the default
 //!
 //! # corpus = "folder" takes any documents, with paths relative to this file:
 //! # [folder]
@@ -33,6 +34,7 @@ use serde::Deserialize;
 use super::level::LevelMeasure;
 use super::system::{SystemSpec, parse_strategy};
 use crate::error::EvalError;
+use crate::reranker::NO_RERANKER;
 
 /// The name of the corpus that this project brings questions for.
 pub const RUST_DOCS: &str = "rust-docs";
@@ -102,6 +104,8 @@ struct GridFile {
     encoders: Vec<String>,
     vectors: Option<String>,
     strategies: Vec<String>,
+    #[serde(default = "default_rerankers")]
+    rerankers: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -113,6 +117,10 @@ struct FolderFile {
 
 fn default_encoders() -> Vec<String> {
     vec![models::DEFAULT_MODEL.to_owned()]
+}
+
+fn default_rerankers() -> Vec<String> {
+    vec![NO_RERANKER.to_owned()]
 }
 
 impl Experiment {
@@ -167,11 +175,17 @@ impl Experiment {
                 for strategy in &file.grid.strategies {
                     let strategy = parse_strategy(strategy)
                         .map_err(|error| format!("grid.strategies: {error}"))?;
-                    let system = SystemSpec::new(&chunker, strategy, encoder);
-                    if systems.contains(&system) {
-                        return Err(format!("the grid holds {system} twice"));
+                    let plain = SystemSpec::new(&chunker, strategy, encoder);
+                    for rerank in &file.grid.rerankers {
+                        let system = match rerank.as_str() {
+                            NO_RERANKER => plain.clone(),
+                            name => plain.clone().with_reranker(name),
+                        };
+                        if systems.contains(&system) {
+                            return Err(format!("the grid holds {system} twice"));
+                        }
+                        systems.push(system);
                     }
-                    systems.push(system);
                 }
             }
         }
@@ -290,6 +304,10 @@ mod tests {
         assert_eq!(systems[5], "structure:256 | hybrid rrf:60 | all-MiniLM-L6-v2");
         assert_eq!(experiment.expected.len(), 1);
         assert_eq!(experiment.vectors, VectorLayout::default());
+        let reranked = FILE.replacen("[grid]", "[grid]\nrerankers = [\"none\", \"late\"]", 1);
+        let experiment = Experiment::parse(&reranked, Path::new("")).unwrap();
+        assert_eq!(experiment.systems.len(), 12);
+        assert_eq!(experiment.systems[1].rerank.as_deref(), Some("late"));
         let small = FILE.replacen("[grid]", "[grid]\nvectors = \"int8:256\"", 1);
         let experiment = Experiment::parse(&small, Path::new("")).unwrap();
         assert_eq!(experiment.vectors.to_string(), "int8:256");

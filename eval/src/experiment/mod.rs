@@ -21,7 +21,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use engine::{Searcher, Strategy, VectorLayout};
+use engine::{Encoder, Searcher, Strategy, VectorLayout};
 use ingest::chunk::{ChunkerParts, TokenSizer};
 use ingest::pipeline::Progress;
 
@@ -40,8 +40,9 @@ use crate::error::EvalError;
 use crate::fingerprint::Fingerprint;
 use crate::index_cache::{CachedIndex, IndexCache, Reuse};
 use crate::indexing::Recipe;
+use crate::reranker::RerankSetup;
 use crate::stats::{Bootstrap, FamilyComparison, compare_family};
-use run::{Unit, run_topics};
+use run::{Asked, Unit, run_topics};
 use store::program_digest;
 
 /// Where an experiment finds and keeps things.
@@ -58,7 +59,12 @@ pub struct Laboratory<'l> {
     pub reuse: Reuse,
     /// Loads an encoder by name, with the tokenizer to measure chunks in.
     pub load: &'l dyn Fn(&str) -> Result<ChunkerParts, EvalError>,
+    /// Loads a reranker by name, over an index's encoder.
+    pub load_reranker: &'l LoadReranker,
 }
+
+/// From a name, and the encoder of the index that is searched, to what reranks.
+pub type LoadReranker = dyn Fn(&str, &Arc<dyn Encoder>) -> Result<RerankSetup, EvalError>;
 
 /// Who is told how far an experiment is.
 pub trait ExperimentProgress {
@@ -120,6 +126,7 @@ pub fn run_experiment(
         data: &data,
         vectors: experiment.vectors,
         encoders: HashMap::new(),
+        rerankers: HashMap::new(),
         open: None,
         finished: HashMap::new(),
     };
@@ -130,8 +137,11 @@ pub fn run_experiment(
         let (run, kept) = bench.run(system, progress)?;
         let legs = match system.strategy()? {
             Strategy::Hybrid { .. } => {
-                let leg =
-                    |strategy: &str| SystemSpec { strategy: strategy.into(), ..system.clone() };
+                let leg = |strategy: &str| SystemSpec {
+                    strategy: strategy.into(),
+                    rerank: None,
+                    ..system.clone()
+                };
                 let (lexical, _) = bench.run(&leg("lexical"), progress)?;
                 let (dense, _) = bench.run(&leg("dense"), progress)?;
                 Some([lexical, dense])
@@ -190,6 +200,8 @@ struct Bench<'b> {
     data: &'b ExperimentData,
     vectors: VectorLayout,
     encoders: HashMap<String, (Arc<dyn TokenSizer>, Arc<CachedEncoder>)>,
+    /// By their own name and the encoder's.
+    rerankers: HashMap<(String, String), RerankSetup>,
     /// The index of the last recipe: systems come chunker by chunker.
     open: Option<(String, String, CachedIndex)>,
     /// Runs of this call: a hybrid's legs are often systems of the grid too.
@@ -241,10 +253,22 @@ impl Bench<'_> {
         let (sizer, cached) = &self.encoders[&system.encoder];
         Ok(Recipe {
             chunker: system.chunker()?,
-            encoder: Arc::clone(cached) as Arc<dyn engine::Encoder>,
+            encoder: Arc::clone(cached) as Arc<dyn Encoder>,
             sizer: Arc::clone(sizer),
             vectors: self.vectors,
         })
+    }
+
+    /// What reranks a system's results.
+    fn reranker(&mut self, system: &SystemSpec) -> Result<Option<RerankSetup>, EvalError> {
+        let Some(name) = &system.rerank else { return Ok(None) };
+        let key = (name.clone(), system.encoder.clone());
+        if !self.rerankers.contains_key(&key) {
+            let encoder = self.recipe(system)?.encoder;
+            let setup = (self.laboratory.load_reranker)(name, &encoder)?;
+            self.rerankers.insert(key.clone(), setup);
+        }
+        Ok(self.rerankers.get(&key).cloned())
     }
 
     /// A system's run, from the store or made now, and whether it was there.
@@ -260,14 +284,18 @@ impl Bench<'_> {
         let (runs, reuse) = (self.laboratory.runs, self.laboratory.reuse);
         let topics = self.data.topics();
         let unit = self.data.unit();
+        let rerank = self.reranker(system)?;
         let index = self.index(system, progress)?;
-        let fingerprint = index
+        let mut fingerprint = index
             .fingerprint
             .clone()
             .with("strategy", system.strategy.as_str())
             .with("topics", topics_digest(topics))
             .with("unit", if unit == Unit::Passages { "passages" } else { "documents" })
             .with("program", program_digest()?);
+        if let Some(setup) = &rerank {
+            fingerprint = fingerprint.with("rerank", setup.describe());
+        }
         if reuse == Reuse::Allowed
             && let Some(run) = runs.load(&fingerprint)
         {
@@ -275,8 +303,12 @@ impl Bench<'_> {
             self.finished.insert(system.clone(), finished.clone());
             return Ok(finished);
         }
-        let searcher = index.index.searcher();
-        let ranked = run_topics(&searcher, topics, (strategy, unit), &mut |done| {
+        let mut searcher = index.index.searcher();
+        if let Some(setup) = &rerank {
+            searcher = searcher.with_reranker(Arc::clone(&setup.pipeline));
+        }
+        let how = Asked { strategy, unit, rerank: rerank.map(|setup| setup.options) };
+        let ranked = run_topics(&searcher, topics, how, &mut |done| {
             progress.topics(done, topics.len());
         })?;
         let run = SystemRun {

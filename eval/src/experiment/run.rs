@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use corpora::Topic;
-use engine::{DocumentId, NearDuplicates, SearchOutcome, SearchRequest, Searcher, Span, Strategy};
+use engine::{
+    DocumentId, NearDuplicates, RerankOptions, SearchOutcome, SearchRequest, Searcher, Span, Strategy,
+};
 use serde::{Deserialize, Serialize};
 
 use super::system::SystemSpec;
@@ -112,6 +114,15 @@ pub(super) enum Unit {
     Documents,
 }
 
+/// What is asked of a searcher, topic by topic.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) strategy: Strategy,
+    pub(super) unit: Unit,
+    /// How far the searcher's reranker reads; `None` leaves it out.
+    pub(super) rerank: Option<RerankOptions>,
+}
+
 /// What [`run_topics`] found.
 pub(super) struct Found {
     pub(super) documents: Vec<DocumentId>,
@@ -127,17 +138,18 @@ pub(super) struct Found {
 pub(super) fn run_topics(
     searcher: &Searcher,
     topics: &[Topic],
-    (strategy, unit): (Strategy, Unit),
+    Asked { strategy, unit, rerank }: Asked,
     on_topic: &mut dyn FnMut(usize),
 ) -> Result<Found, EvalError> {
     let ranked = SearchRequest {
         strategy,
+        rerank,
         top: KEPT_RANKS,
         per_document: (unit == Unit::Documents).then_some(1),
         near_duplicates: NearDuplicates::List,
         ..SearchRequest::new("")
     };
-    let timed = SearchRequest { strategy, top: TIMED_RANKS, ..SearchRequest::new("") };
+    let timed = SearchRequest { strategy, rerank, top: TIMED_RANKS, ..SearchRequest::new("") };
     let mut numbers = Numbers::default();
     let mut rankings = Vec::with_capacity(topics.len());
     // A topic without text has no results; every measure counts it 0.

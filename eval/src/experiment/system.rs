@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::collection::strategy_name;
 
-/// Chunker, strategy and encoder. Prints and parses as
-/// `structure:256 | hybrid dbsf:0.5 | all-MiniLM-L6-v2`.
+/// Chunker, strategy, encoder and perhaps a reranker. Prints and parses as
+/// `structure:256 | hybrid dbsf:0.5 | all-MiniLM-L6-v2`, with ` | rerank default`
+/// behind it where there is one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SystemSpec {
@@ -20,14 +21,21 @@ pub struct SystemSpec {
     pub strategy: String,
     /// The encoder's name, with `@fp32` or `@int8` if that was asked for.
     pub encoder: String,
+    /// What reranks, as [`crate::load_reranker`] takes it; `None` leaves the first
+    /// stage's order.
+    pub rerank: Option<String>,
 }
+
+/// Before the reranker's name, so that no encoder is taken for one.
+const RERANK: &str = "rerank ";
 
 /// A text that names no system.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum SystemError {
-    /// Not three parts.
+    /// Not three parts, nor four.
     #[error(
-        "{text:?} is no system; write CHUNKER | STRATEGY | ENCODER, for example \"fixed:256 | hybrid | {}\"",
+        "{text:?} is no system; write CHUNKER | STRATEGY | ENCODER, and | rerank NAME behind it where \
+         wanted, for example \"fixed:256 | hybrid | {}\"",
         models::DEFAULT_MODEL
     )]
     Parts {
@@ -56,7 +64,14 @@ impl SystemSpec {
             chunker: chunker.to_string(),
             strategy: strategy_name(strategy),
             encoder: encoder.to_owned(),
+            rerank: None,
         }
+    }
+
+    /// The same with a reranker.
+    #[must_use]
+    pub fn with_reranker(self, name: &str) -> Self {
+        Self { rerank: Some(name.to_owned()), ..self }
     }
 
     /// The chunker.
@@ -96,7 +111,11 @@ pub fn parse_strategy(text: &str) -> Result<Strategy, SystemError> {
 
 impl fmt::Display for SystemSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} | {} | {}", self.chunker, self.strategy, self.encoder)
+        write!(f, "{} | {} | {}", self.chunker, self.strategy, self.encoder)?;
+        match &self.rerank {
+            Some(name) => write!(f, " | {RERANK}{name}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -105,13 +124,20 @@ impl FromStr for SystemSpec {
 
     fn from_str(text: &str) -> Result<Self, SystemError> {
         // From the right: a chunker's separators may hold a bar.
-        let mut parts = text.rsplitn(3, " | ");
+        let last = text.rsplit_once(" | ");
+        let reranked = last.and_then(|(first, last)| Some((first, last.strip_prefix(RERANK)?)));
+        let (first, rerank) = reranked.map_or((text, None), |(first, name)| (first, Some(name)));
+        let mut parts = first.rsplitn(3, " | ");
         let (Some(encoder), Some(strategy), Some(chunker)) =
             (parts.next(), parts.next(), parts.next())
         else {
             return Err(SystemError::Parts { text: text.to_owned() });
         };
-        Ok(Self::new(&chunker.parse()?, parse_strategy(strategy)?, encoder.trim()))
+        let system = Self::new(&chunker.parse()?, parse_strategy(strategy)?, encoder.trim());
+        Ok(match rerank.map(str::trim) {
+            Some(name) => system.with_reranker(name),
+            None => system,
+        })
     }
 }
 
@@ -138,6 +164,7 @@ mod tests {
         for text in [
             "structure:256 | lexical | all-MiniLM-L6-v2",
             "fixed:128/32 | dense | all-MiniLM-L6-v2@fp32",
+            "structure:256 | hybrid dbsf:0.5 | all-MiniLM-L6-v2 | rerank default",
             "recursive:200/0,separators=\\n|\\| | hybrid rrf:60 | e5-small-v2",
         ] {
             assert_eq!(text.parse::<SystemSpec>().unwrap().to_string(), text);

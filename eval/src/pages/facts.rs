@@ -18,7 +18,10 @@ pub(super) struct KindRow<'r> {
 /// only where there are several.
 pub(super) fn label(report: &ExperimentReport, system: &SystemSpec) -> String {
     match shared_encoder(report) {
-        Some(_) => format!("{} | {}", system.chunker, system.strategy),
+        Some(_) => {
+            let rerank = system.rerank.as_ref().map(|name| format!(" | rerank {name}"));
+            format!("{} | {}{}", system.chunker, system.strategy, rerank.unwrap_or_default())
+        }
         None => system.to_string(),
     }
 }

@@ -10,7 +10,7 @@ mod judged;
 mod resolve;
 
 use corpora::{Qrels, Question, QuestionKind, Topic};
-use engine::{NearDuplicates, SearchRequest, Searcher, Strategy};
+use engine::{NearDuplicates, RerankReport, SearchRequest, Searcher, Strategy};
 
 pub use judged::{JudgedQuestion, JudgedRanking, LostJudgments, join_judgments};
 pub use resolve::{
@@ -21,6 +21,7 @@ pub use resolve::{
 use crate::error::EvalError;
 use crate::evaluation::{MeasureResult, evaluate};
 use crate::measure::{Measure, Metric, RequestedMeasure};
+use crate::reranker::RerankSetup;
 use crate::run::Run;
 use crate::timing::{StagePercentiles, stage_percentiles};
 use crate::topic_run::{documents, search};
@@ -41,17 +42,34 @@ fn measures() -> Vec<RequestedMeasure> {
     .into()
 }
 
-/// A strategy's figures over the questions.
+/// What questions are put to: legs, and what orders what they find again.
 #[derive(Clone, Debug)]
-pub struct StrategyScores {
-    /// Which strategy.
+pub struct QuestionSystem {
+    /// Which legs.
     pub strategy: Strategy,
+    /// What reranks; `None` leaves the first stage's order.
+    pub rerank: Option<RerankSetup>,
+}
+
+impl From<Strategy> for QuestionSystem {
+    fn from(strategy: Strategy) -> Self {
+        Self { strategy, rerank: None }
+    }
+}
+
+/// A system's figures over the questions.
+#[derive(Clone, Debug)]
+pub struct SystemQuestionScores {
+    /// Which system.
+    pub system: QuestionSystem,
     /// Over documents; per question in the order of [`QuestionReport::questions`].
     pub documents: Vec<MeasureResult>,
     /// Over passages; likewise.
     pub passages: Vec<MeasureResult>,
     /// Wall time per stage, asking for 100 hits.
     pub timings: StagePercentiles,
+    /// How far the reranker read, question by question.
+    pub reports: Vec<RerankReport>,
 }
 
 /// A question that was scored.
@@ -68,8 +86,8 @@ pub struct ScoredQuestion {
 pub struct QuestionReport {
     /// The questions that were scored, by ascending id.
     pub questions: Vec<ScoredQuestion>,
-    /// A row per strategy, in the order asked for.
-    pub strategies: Vec<StrategyScores>,
+    /// A row per system, in the order asked for.
+    pub systems: Vec<SystemQuestionScores>,
     /// Quotes that are not in the index; their questions were left out.
     pub unresolved: Vec<UnresolvedQuote>,
     /// How many of the questions asked nobody has confirmed; see
@@ -91,30 +109,35 @@ pub struct QuestionReport {
 pub fn evaluate_questions(
     searcher: &Searcher,
     questions: &[Question],
-    strategies: &[Strategy],
+    systems: &[QuestionSystem],
 ) -> Result<QuestionReport, EvalError> {
     let n_unconfirmed = questions.iter().filter(|q| q.status.is_unconfirmed()).count();
     let ResolvedQuestions { questions, unresolved, n_unanswerable } =
         resolve_questions(searcher, questions)?;
-    let strategies = strategies
+    let systems = systems
         .iter()
-        .map(|strategy| score_strategy(searcher, &questions, *strategy))
+        .map(|system| score_system(searcher, &questions, system))
         .collect::<Result<_, _>>()?;
     let questions = questions
         .into_iter()
         .map(|question| ScoredQuestion { id: question.id, kind: question.kind })
         .collect();
-    Ok(QuestionReport { questions, strategies, unresolved, n_unconfirmed, n_unanswerable })
+    Ok(QuestionReport { questions, systems, unresolved, n_unconfirmed, n_unanswerable })
 }
 
-fn score_strategy(
+fn score_system(
     searcher: &Searcher,
     questions: &[ResolvedQuestion],
-    strategy: Strategy,
-) -> Result<StrategyScores, EvalError> {
+    system: &QuestionSystem,
+) -> Result<SystemQuestionScores, EvalError> {
     let measures = measures();
+    let searcher = match &system.rerank {
+        Some(setup) => &searcher.clone().with_reranker(setup.pipeline.clone()),
+        None => searcher,
+    };
     let request = SearchRequest {
-        strategy,
+        strategy: system.strategy,
+        rerank: system.rerank.as_ref().map(|setup| setup.options),
         top: TOP,
         near_duplicates: NearDuplicates::List,
         ..SearchRequest::new("")
@@ -123,6 +146,7 @@ fn score_strategy(
     let mut qrels = Qrels::default();
     let mut passages: Vec<Vec<f64>> = vec![Vec::with_capacity(questions.len()); measures.len()];
     let mut timings = Vec::with_capacity(questions.len());
+    let mut reports = Vec::new();
     for question in questions {
         let topic = Topic { id: question.id.clone(), text: question.text.clone() };
         let outcome = search(searcher, &topic, &request)?;
@@ -136,16 +160,18 @@ fn score_strategy(
         }
         run.insert(&question.id, documents(&outcome));
         timings.push(outcome.timings_ms);
+        reports.extend(outcome.reranked);
     }
     let passages = measures
         .iter()
         .zip(passages)
         .map(|(requested, values)| MeasureResult::new(requested, values))
         .collect();
-    Ok(StrategyScores {
-        strategy,
+    Ok(SystemQuestionScores {
+        system: system.clone(),
         documents: evaluate(&run, &qrels, &measures).measures,
         passages,
         timings: stage_percentiles(&timings),
+        reports,
     })
 }

@@ -30,6 +30,10 @@ use crate::hash;
 use crate::progress::{Progress, Task};
 use crate::store::{Fetchable, Pull, Store, TOKENIZER, WEIGHTS};
 
+/// The reranker that this project trains; `training/` holds the recipe and the model
+/// card. In the program, so that it needs neither a network nor the repository.
+const SHIPPED: &[u8] = include_bytes!("../../rerankers/trovato-rerank-xs.safetensors");
+
 /// The form of file that this build reads.
 const FORMAT: &str = "trovato-rerank-delta/1";
 
@@ -54,7 +58,26 @@ pub(super) fn resolve(
     progress: &dyn Progress,
 ) -> Result<ResolvedReranker, ModelError> {
     let bytes = fs::read(path).map_err(ModelError::io("read", path))?;
-    let described = Described::read(&bytes, path)?;
+    resolve_bytes(store, &bytes, path, progress)
+}
+
+/// The same for the reranker that ships.
+pub(super) fn resolve_shipped(
+    store: &Store,
+    progress: &dyn Progress,
+) -> Result<ResolvedReranker, ModelError> {
+    resolve_bytes(store, SHIPPED, Path::new(super::SHIPPED_RERANKER), progress)
+}
+
+/// # Arguments
+/// * `path` - where the bytes are from, for messages and the cache's folder.
+fn resolve_bytes(
+    store: &Store,
+    bytes: &[u8],
+    path: &Path,
+    progress: &dyn Progress,
+) -> Result<ResolvedReranker, ModelError> {
+    let described = Described::read(bytes, path)?;
     let card = base_card(&described.base)?;
     let base = store.fetched_folder(&Fetchable::of(card), Pull::IfMissing, progress)?;
     let found = base.file(WEIGHTS).map_or("", |file| file.sha256.as_str());
@@ -69,14 +92,14 @@ pub(super) fn resolve(
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = described.name.unwrap_or_else(|| stem.clone());
     let max_tokens = described.max_tokens.unwrap_or(card.max_tokens);
-    let content = [hash::of_bytes(&bytes), found.to_owned()];
+    let content = [hash::of_bytes(bytes), found.to_owned()];
     let model = PairModel {
         name: &name,
         max_tokens,
         activation: described.activation,
         tokenizer_path: base.path.join(TOKENIZER),
     };
-    let source = Source { bytes: &bytes, path, base: &base, max_tokens };
+    let source = Source { bytes, path, base: &base, max_tokens };
     let weights = converted(store, &stem, (&content[0], &source), progress)?;
     Ok(model.of_weights(weights, ScorePooling::Mean, &content))
 }

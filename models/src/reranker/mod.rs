@@ -1,8 +1,9 @@
 //! Models that score pairs of a query and a passage: from a name to usable files.
 //!
-//! A name is that of a card, of a directory with a BERT checkpoint or an ONNX
-//! graph, or of a delta file. Which one is decided here; `catalog` holds the cards,
-//! `directory` and `delta_file` the other two, `convert` what they share.
+//! A name is that of the reranker that ships, of a card, of a directory with a BERT
+//! checkpoint or an ONNX graph, or of a delta file. Which one is decided here;
+//! `catalog` holds the cards, `directory` and `delta_file` the others, `convert` what
+//! they share.
 
 mod catalog;
 mod convert;
@@ -21,6 +22,9 @@ use crate::hash;
 use crate::progress::Progress;
 use crate::store::{Fetchable, Pull, Store, TOKENIZER, WEIGHTS};
 use convert::PairModel;
+
+/// The name of the reranker that ships with this program.
+pub const SHIPPED_RERANKER: &str = "trovato-rerank-xs";
 
 /// Which token vectors a score is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +100,8 @@ impl Store {
     /// Makes a reranker usable: fetches and converts what the cache lacks.
     ///
     /// # Arguments
-    /// * `name` - a card's name, a directory, or a delta file (`*.safetensors`).
+    /// * `name` - [`SHIPPED_RERANKER`], a card's name, a directory, or a delta file
+    ///   (`*.safetensors`).
     ///
     /// # Errors
     /// [`ModelError::UnknownReranker`], which lists the names there are; any other
@@ -120,6 +125,9 @@ impl Store {
         pull: Pull,
         progress: &dyn Progress,
     ) -> Result<ResolvedReranker, ModelError> {
+        if name == SHIPPED_RERANKER {
+            return delta_file::resolve_shipped(self, progress);
+        }
         if let Some(card) = reranker_card(name) {
             return self.reranker_of_card(card, pull, progress);
         }
@@ -130,10 +138,9 @@ impl Store {
         if path.is_file() && path.extension().is_some_and(|extension| extension == "safetensors") {
             return delta_file::resolve(self, path, progress);
         }
-        Err(ModelError::UnknownReranker {
-            name: name.to_owned(),
-            known: reranker_catalog().iter().map(|card| card.name).collect::<Vec<_>>().join(", "),
-        })
+        let cards = reranker_catalog().iter().map(|card| card.name);
+        let known: Vec<_> = std::iter::once(SHIPPED_RERANKER).chain(cards).collect();
+        Err(ModelError::UnknownReranker { name: name.to_owned(), known: known.join(", ") })
     }
 
     fn reranker_of_card(

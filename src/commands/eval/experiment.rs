@@ -4,13 +4,15 @@ use std::cell::RefCell;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
+use engine::RerankOptions;
 use eval::{
     EvalError, Experiment, ExperimentCorpus, ExperimentOutcome, ExperimentProgress,
-    ExperimentReport, Laboratory, MIN_JUDGED, Reuse, RunStore, SystemSpec, drafts_notice,
-    load_encoder, run_experiment,
+    ExperimentReport, Laboratory, MIN_JUDGED, RerankSetup, Reuse, RunStore, SystemSpec,
+    drafts_notice, load_encoder, load_reranker, run_experiment,
 };
 use indicatif::ProgressBar;
 use ingest::pipeline::Progress;
@@ -127,6 +129,11 @@ impl LaboratoryArgs {
             reuse: if self.fresh { Reuse::Never } else { Reuse::Allowed },
             load: &|name| {
                 Ok::<_, EvalError>(load_encoder(name, &FetchBar::default())?.chunker_parts()?)
+            },
+            load_reranker: &|name, encoder| {
+                let pipeline = load_reranker(name, Some(encoder), &FetchBar::default())?;
+                let pipeline = Arc::new(pipeline.ok_or(EvalError::NoReranker)?);
+                Ok(RerankSetup { pipeline, options: RerankOptions::default() })
             },
         };
         Ok(run_experiment(experiment, &laboratory, &ExperimentBars::new())?)

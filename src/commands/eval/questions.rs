@@ -8,14 +8,16 @@ use clap::{Args, ValueEnum};
 use corpora::rust_docs::{PageManifest, RustDocs};
 use corpora::{Question, QuestionSplit, rust_docs_questions};
 use engine::{Index, OpenOptions, Strategy, Verify};
-use eval::{EvalProgress, QuestionScoreReport, drafts_notice, evaluate_questions, index_books};
+use eval::{
+    EvalProgress, QuestionScoreReport, QuestionSystem, drafts_notice, evaluate_questions, index_books,
+};
 use ingest::chunk::ChunkerSpec;
 
 use super::question_file::read_questions;
 use super::recipe::{EvalBars, RecipeArgs, index_cache};
 use super::table::print_questions;
 use crate::encoder;
-use crate::options::print_json;
+use crate::options::{RerankArgs, RerankUse, print_json};
 use crate::progress::FetchBar;
 
 const EXAMPLES: &str = "\
@@ -24,6 +26,7 @@ Examples:
   trovato eval questions --chunker fixed:128/32 --split dev
   trovato eval questions --index rust.trovato    on an index that holds the guides
   trovato eval questions --questions questions.jsonl --index notes.trovato    your own
+  trovato eval questions --rerank default        and the hybrid reranked, with the difference
 
 Documents: was a page found that holds evidence? Passages: was a chunk found that overlaps
 the quoted evidence? The test split is for reporting; choose and tune on dev.";
@@ -46,6 +49,9 @@ pub(super) struct QuestionsArgs {
 
     #[command(flatten)]
     recipe: RecipeArgs,
+
+    #[command(flatten)]
+    rerank: RerankArgs,
 
     /// Which questions
     #[arg(long, value_enum, default_value = "all")]
@@ -73,9 +79,14 @@ pub(super) fn run(args: &QuestionsArgs) -> anyhow::Result<()> {
         let bars = EvalBars::new();
         index_books(&recipe, (&index_cache()?, args.recipe.reuse()), bars.indexing())?.index
     };
-    let strategies = [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT];
-    let report = evaluate_questions(&index.searcher(), &questions, &strategies)?;
-    let report = QuestionScoreReport::from(&report);
+    let encoder = index.encoder();
+    let rerank = args.rerank.load(encoder, &FetchBar::default(), RerankUse::Hits)?;
+    let legs = [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT].map(QuestionSystem::from);
+    let reranked = QuestionSystem { rerank, ..Strategy::DEFAULT.into() };
+    let with_reranker = reranked.rerank.is_some().then_some(reranked);
+    let systems: Vec<_> = legs.into_iter().chain(with_reranker).collect();
+    let report = evaluate_questions(&index.searcher(), &questions, &systems)?;
+    let report = QuestionScoreReport::new(&report)?;
     match drafts_notice(&questions) {
         Some(notice) => eprintln!("note: {notice}"),
         None if args.questions.is_none() => note_other_version()?,

@@ -53,7 +53,7 @@ pub(super) fn run(args: &ScoreArgs) -> anyhow::Result<()> {
     let mut report = ScoreReport::of_run((&name, run.tag.clone()), &evaluation, &fingerprint);
     if let Some(path) = &args.against {
         let other = evaluate(&read_run(path)?, &qrels, &args.measures);
-        report.differences = Some(ByMeasure::between(&evaluation, &other)?);
+        report.differences = Some(ByMeasure::between(&evaluation.measures, &other.measures)?);
     }
     if args.json {
         return print_json(&report);

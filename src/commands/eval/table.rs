@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use eval::{NamedEstimates, QuestionScoreReport, ScoreReport, StagePercentiles, StrategyReport};
+use eval::{
+    ByMeasure, Difference, NamedEstimates, QuestionScoreReport, RerankSummary, ScoreReport,
+    StagePercentiles, StrategyReport,
+};
 
 /// Prints the report of a collection or a run file.
 pub(super) fn print_scores(out: &mut impl Write, report: &ScoreReport) -> io::Result<()> {
@@ -11,14 +14,7 @@ pub(super) fn print_scores(out: &mut impl Write, report: &ScoreReport) -> io::Re
         write!(out, " {fusion}")?;
     }
     writeln!(out)?;
-    if let Some(rerank) = &report.rerank {
-        let budget = rerank.budget_ms.map_or(String::new(), |ms| format!(" in {ms} ms"));
-        writeln!(
-            out,
-            "reranked by {}, mixed by {}: {:.1} of {} candidates read{budget}, on average",
-            rerank.reranker, rerank.mixer, rerank.mean_scored, rerank.depth
-        )?;
-    }
+    print_rerank(out, report.rerank.as_ref())?;
     if let Some(indexing) = &report.indexing {
         writeln!(
             out,
@@ -34,14 +30,7 @@ pub(super) fn print_scores(out: &mut impl Write, report: &ScoreReport) -> io::Re
     }
     writeln!(out)?;
     print_estimates(out, &report.measures)?;
-    for (name, difference) in report.differences.iter().flat_map(|differences| &differences.0) {
-        let [low, high] = difference.ci95;
-        writeln!(
-            out,
-            "  {name:<12} {:+.4}  [{low:+.4}, {high:+.4}], p = {:.4} against the other run",
-            difference.mean, difference.p_value
-        )?;
-    }
+    print_differences(out, report.differences.as_ref(), "the other run")?;
     let counts = report.topic_counts;
     for (n, meaning) in [
         (counts.without_results, "topics without results count 0"),
@@ -74,15 +63,56 @@ pub(crate) fn print_questions(
         )?;
     }
     for strategy in &report.strategies {
-        let StrategyReport { strategy: name, fusion, documents, passages, timings_ms } = strategy;
+        let StrategyReport {
+            strategy: name,
+            fusion,
+            rerank,
+            documents,
+            passages,
+            differences,
+            timings_ms,
+        } = strategy;
         writeln!(out, "\n{name} {}", fusion.as_deref().unwrap_or_default())?;
-        for (level, estimates) in [("documents", documents), ("passages", passages)] {
+        print_rerank(out, rerank.as_ref())?;
+        let moved = differences.as_ref();
+        for (level, estimates, moved) in [
+            ("documents", documents, moved.map(|moved| &moved.documents)),
+            ("passages", passages, moved.map(|moved| &moved.passages)),
+        ] {
             writeln!(out, " {level}")?;
             print_estimates(out, estimates)?;
+            print_differences(out, moved, "its first stage")?;
         }
         if let Some(total) = timings_ms.get("total") {
             writeln!(out, "  {:.2} ms a question (p50), {:.2} (p99)", total.p50, total.p99)?;
         }
+    }
+    Ok(())
+}
+
+/// What reranked, and how far it read.
+fn print_rerank(out: &mut impl Write, rerank: Option<&RerankSummary>) -> io::Result<()> {
+    let Some(rerank) = rerank else { return Ok(()) };
+    let budget = rerank.budget_ms.map_or(String::new(), |ms| format!(" in {ms} ms"));
+    writeln!(
+        out,
+        "reranked by {}, mixed by {}: {:.1} of {} candidates read{budget}, on average",
+        rerank.reranker, rerank.mixer, rerank.mean_scored, rerank.depth
+    )
+}
+
+fn print_differences(
+    out: &mut impl Write,
+    differences: Option<&ByMeasure<Difference>>,
+    against: &str,
+) -> io::Result<()> {
+    for (name, difference) in differences.iter().flat_map(|differences| &differences.0) {
+        let [low, high] = difference.ci95;
+        writeln!(
+            out,
+            "  {name:<12} {:+.4}  [{low:+.4}, {high:+.4}], p = {:.4} against {against}",
+            difference.mean, difference.p_value
+        )?;
     }
     Ok(())
 }

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use models::{
     CachedFolder, DEFAULT_MODEL, FileReport, ListedModel, ListedReranker, Origin, Precision, Pull,
-    RerankerCard, RerankerFiles, RerankerForm, ResolvedModel, ResolvedReranker, Settings, Store,
-    reranker_card,
+    RerankerCard, RerankerFiles, RerankerForm, ResolvedModel, ResolvedReranker, SHIPPED_RERANKER,
+    Settings, Store, reranker_card,
 };
 use serde::Serialize;
 
@@ -136,6 +136,8 @@ struct RerankerRow {
     max_tokens: usize,
     /// What runs it: `int8` weights converted here, or a `graph`.
     form: &'static str,
+    /// Whether this project has checked what the files must hash to.
+    verified: bool,
     cached: Option<FolderRow>,
 }
 
@@ -152,7 +154,9 @@ fn list(store: &Store, output: &Output) -> anyhow::Result<()> {
     let report = ListReport {
         home: store.settings().home.clone(),
         models: store.list().into_iter().map(ModelRow::from).collect(),
-        rerankers: store.list_rerankers().into_iter().map(RerankerRow::from).collect(),
+        rerankers: std::iter::once(RerankerRow::shipped())
+            .chain(store.list_rerankers().into_iter().map(RerankerRow::from))
+            .collect(),
         runtimes: store.list_runtimes().into_iter().map(FolderRow::from).collect(),
     };
     if output.json {
@@ -170,7 +174,7 @@ fn list(store: &Store, output: &Output) -> anyhow::Result<()> {
             number(model.dim),
             number(model.max_tokens),
             model.licence.unwrap_or("-"),
-            if model.verified { "verified" } else { "unverified" },
+            hashes(model.verified),
             model.summary.unwrap_or("from a directory"),
         );
         if let Some(cached) = &model.cached {
@@ -181,8 +185,10 @@ fn list(store: &Store, output: &Output) -> anyhow::Result<()> {
         "\n{:26} {:>5} {:>6}  {:11} {:10} SUMMARY",
         "RERANKER", "FORM", "TOKENS", "LICENCE", "HASHES"
     );
-    for RerankerRow { name, summary, licence, max_tokens, form, cached } in &report.rerankers {
-        println!("{name:26} {form:>5} {max_tokens:>6}  {licence:11} {:10} {summary}", "unverified");
+    for row in &report.rerankers {
+        let RerankerRow { name, summary, licence, max_tokens, form, verified, cached } = row;
+        let hashes = hashes(*verified);
+        println!("{name:26} {form:>5} {max_tokens:>6}  {licence:11} {hashes:10} {summary}");
         if let Some(cached) = cached {
             cached.print();
         }
@@ -227,8 +233,27 @@ impl From<ListedReranker> for RerankerRow {
             RerankerForm::Graph { .. } => "graph",
         };
         let cached = cached.map(FolderRow::from);
-        Self { name, summary, licence, max_tokens, form, cached }
+        Self { name, summary, licence, max_tokens, form, verified: false, cached }
     }
+}
+
+impl RerankerRow {
+    /// The one in this program, which the cache holds only in the form that runs.
+    fn shipped() -> Self {
+        Self {
+            name: SHIPPED_RERANKER,
+            summary: "default: this project's own, over the default encoder",
+            licence: "CC-BY-SA-4.0",
+            max_tokens: 192,
+            form: "int8",
+            verified: true,
+            cached: None,
+        }
+    }
+}
+
+fn hashes(verified: bool) -> &'static str {
+    if verified { "verified" } else { "unverified" }
 }
 
 impl From<CachedFolder> for FolderRow {
