@@ -113,6 +113,8 @@ pub(super) fn dot_signs(query: &[f32], row: &[u64]) -> f32 {
 /// register are latencies that other rows hide, and the constant part of the
 /// unsigned-by-signed instruction is computed once.
 ///
+/// `query` holds no -128, as no quantised vector does: its negative is no byte.
+///
 /// # Panics
 /// When a row lies outside `codes` or `products` is shorter than `rows`.
 #[inline]
