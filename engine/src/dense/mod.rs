@@ -22,6 +22,7 @@ mod walk;
 
 use std::sync::Arc;
 
+use segment::Found;
 pub(crate) use segment::{VectorSegment, write_segment};
 pub use standalone::{VectorFile, VectorFileSize};
 pub(crate) use storage::EncodedRows;
@@ -305,12 +306,29 @@ impl VectorIndex {
             self.segments.iter().map(|segment| segment.n_allowed(allowed)).collect();
         let walked = self.segments.iter().zip(&counts).filter(|(segment, _)| segment.has_graph());
         let n_walked: usize = walked.map(|(_, n_allowed)| n_allowed).sum();
-        let found = self.segments.iter().zip(&counts).flat_map(|(segment, &n_allowed)| {
-            let share = n_allowed as f64 / n_walked.max(1) as f64;
-            let query = &query;
-            segment.search(&SegmentQuery { query, depth, allowed, n_allowed, how, share })
-        });
-        let mut list = RankedList::from_distinct(found.collect());
+        let asked = |n_allowed: usize| SegmentQuery {
+            query: &query,
+            depth,
+            allowed,
+            n_allowed,
+            how,
+            share: n_allowed as f64 / n_walked.max(1) as f64,
+        };
+        let (mut found, mut walked) = (Vec::new(), Vec::new());
+        for (at, (segment, &n_allowed)) in self.segments.iter().zip(&counts).enumerate() {
+            match segment.search(&asked(n_allowed)) {
+                Found::Scored(entries) => found.extend(entries),
+                Found::Walked(nodes) => walked.extend(nodes.into_iter().map(|near| (near, at))),
+            }
+        }
+        // Scoring reads rows from all over the memory: as many as in one segment.
+        walked.sort_unstable_by(|a, b| b.cmp(a));
+        walked.truncate(segment::n_scored(depth));
+        for (at, (segment, &n_allowed)) in self.segments.iter().zip(&counts).enumerate() {
+            let nodes = walked.iter().filter(|&&(_, of)| of == at).map(|&(near, _)| near);
+            found.extend(segment.scored_nodes(&asked(n_allowed), nodes));
+        }
+        let mut list = RankedList::from_distinct(found);
         list.truncate(depth);
         Ok(list)
     }

@@ -18,7 +18,7 @@ use super::plan::{Facts, Way, plan};
 use super::quantize::{Codes, MAX_SCALE, quantize_row};
 use super::ranks::OrdRanks;
 use super::storage::{EncodedRows, Rows, VectorStorage};
-use super::walk::ScratchPool;
+use super::walk::{Near, ScratchPool};
 use super::{DenseError, GraphParams, Query, SegmentQuery, build};
 use crate::document::ChunkOrd;
 use crate::error::SegmentError;
@@ -39,6 +39,21 @@ const LAYER_LINKS: u32 = 9;
 /// Candidates scored exactly beyond the depth: what codes rank a little too low
 /// still comes back.
 const RESCORED_EXTRA: usize = 16;
+
+/// Nodes of walks that are scored exactly, over all segments together.
+pub(super) fn n_scored(depth: usize) -> usize {
+    depth.saturating_add(RESCORED_EXTRA)
+}
+
+/// What a segment has for a search.
+pub(super) enum Found {
+    /// Its best chunks, in no particular order.
+    Scored(Vec<ScoredChunk>),
+    /// The allowed nodes nearest by their codes, best first, [`n_scored`] at most.
+    /// Codes of one query compare between segments, so that only the best of all
+    /// segments need be scored.
+    Walked(Vec<Near>),
+}
 
 /// Writes the rows as a segment file and syncs it; returns its size in bytes.
 ///
@@ -283,14 +298,14 @@ impl VectorSegment {
         self.flat().scored(&query.values, at).map(|entry| entry.score)
     }
 
-    /// The best allowed chunks, in no particular order, as many as are asked for
-    /// or as there are.
-    pub(super) fn search(&self, search: &SegmentQuery<'_>) -> Vec<ScoredChunk> {
+    /// The best allowed chunks, as many as are asked for or as there are: scored,
+    /// or the nodes of a walk that are worth scoring.
+    pub(super) fn search(&self, search: &SegmentQuery<'_>) -> Found {
         let SegmentQuery { query, depth, allowed, n_allowed, .. } = *search;
         if depth == 0 || n_allowed == 0 {
-            return Vec::new();
+            return Found::Scored(Vec::new());
         }
-        let scan = || self.flat().search(&query.values, depth, allowed);
+        let scan = || Found::Scored(self.flat().search(&query.values, depth, allowed));
         let Some(graph) = self.graph() else { return scan() };
         let facts = Facts {
             how: search.how,
@@ -299,73 +314,79 @@ impl VectorSegment {
             allowed: n_allowed,
             share: search.share,
         };
-        match plan(&facts) {
-            Way::Scan => scan(),
-            Way::ScanCodes => self.scan_codes(search),
-            Way::Walk { ef, least_allowed } => self
-                .walk(&graph, search, ef, least_allowed)
-                .unwrap_or_else(|| self.scan_codes(search)),
+        let walked = match plan(&facts) {
+            Way::Scan => return scan(),
+            Way::ScanCodes => None,
+            Way::Walk { ef, least_allowed } => self.walk(&graph, search, ef, least_allowed),
             Way::WalkAllowed { ef } => self.walk_allowed(&graph, search, ef),
-        }
+        };
+        walked.map_or_else(|| Found::Scored(self.scan_codes(search)), Found::Walked)
     }
 
-    /// Walks to the `ef` nearest nodes and leaves out what is not allowed;
-    /// nothing when fewer than `least_allowed` are left.
+    /// Walks to the `ef` nearest nodes and returns the nearest that are allowed,
+    /// best first, as many as are scored; nothing when fewer than `least_allowed`
+    /// of all are.
     pub(super) fn walk(
         &self,
         graph: &HnswIndex<'_>,
         search: &SegmentQuery<'_>,
         ef: usize,
         least_allowed: usize,
-    ) -> Option<Vec<ScoredChunk>> {
-        let n_best = search.depth.saturating_add(RESCORED_EXTRA);
-        let rows: Vec<u32> = self.scratch.with(|scratch| {
-            let found = graph.nearest(&search.query.codes, ef, scratch).iter();
-            let found = found.map(|near| near.row());
-            if search.n_allowed == self.len() && !self.has_twins() {
+    ) -> Option<Vec<Near>> {
+        let n_best = n_scored(search.depth);
+        self.scratch.with(|scratch| {
+            let found = graph.nearest(&search.query.codes, ef, scratch).iter().copied();
+            if search.n_allowed == self.len() {
                 return Some(found.take(n_best).collect());
             }
-            let mut rows = Vec::with_capacity(n_best);
-            let mut n_allowed = 0;
-            for node in found {
-                let before = rows.len();
-                rows.extend(self.allowed_twins(graph, search, node));
-                n_allowed += usize::from(rows.len() > before);
-                if n_allowed >= n_best.max(least_allowed) {
-                    break;
-                }
-            }
-            (n_allowed >= least_allowed).then_some(rows)
-        })?;
-        Some(self.scored(search, &rows))
+            let mut allowed = found.filter(|near| self.is_allowed(graph, search, near.row()));
+            let best: Vec<Near> = allowed.by_ref().take(n_best).collect();
+            let n_more = allowed.take(least_allowed.saturating_sub(best.len())).count();
+            (best.len() + n_more >= least_allowed).then_some(best)
+        })
     }
 
-    /// Walks to the `ef` nearest allowed nodes.
+    /// Walks to the `ef` nearest allowed nodes and returns the nearest, best first,
+    /// as many as are scored; nothing when they stand for fewer rows than are wanted.
     pub(super) fn walk_allowed(
         &self,
         graph: &HnswIndex<'_>,
         search: &SegmentQuery<'_>,
         ef: usize,
-    ) -> Vec<ScoredChunk> {
-        let n_best = search.depth.saturating_add(RESCORED_EXTRA);
+    ) -> Option<Vec<Near>> {
+        let n_best = n_scored(search.depth);
         let share = search.n_allowed as f64 / self.len() as f64;
-        let (ords, has_twins) = (self.ords(), self.has_twins());
-        let is_allowed = |node: u32| {
-            search.allowed.contains(ChunkOrd(ords[node as usize]))
-                || has_twins && self.allowed_twins(graph, search, node).next().is_some()
-        };
+        let is_allowed = |node: u32| self.is_allowed(graph, search, node);
         let query = &search.query.codes;
-        let rows: Vec<u32> = self.scratch.with(|scratch| {
+        let best: Vec<Near> = self.scratch.with(|scratch| {
             let found = graph.nearest_allowed(query, ef, share, is_allowed, scratch).iter();
-            found
-                .take(n_best)
-                .flat_map(|near| self.allowed_twins(graph, search, near.row()))
-                .collect()
+            found.take(n_best).copied().collect()
         });
-        if rows.len() < search.depth.min(search.n_allowed) {
-            return self.scan_codes(search);
-        }
+        let n_rows: usize =
+            best.iter().map(|near| self.allowed_twins(graph, search, near.row()).count()).sum();
+        (n_rows >= search.depth.min(search.n_allowed)).then_some(best)
+    }
+
+    /// The best rows that the nodes of a walk stand for, in no particular order.
+    pub(super) fn scored_nodes(
+        &self,
+        search: &SegmentQuery<'_>,
+        nodes: impl Iterator<Item = Near>,
+    ) -> Vec<ScoredChunk> {
+        let Some(graph) = self.graph() else { return Vec::new() };
+        let nodes = nodes.map(Near::row);
+        let rows: Vec<u32> = if search.n_allowed == self.len() && !self.has_twins() {
+            nodes.collect()
+        } else {
+            nodes.flat_map(|node| self.allowed_twins(&graph, search, node)).collect()
+        };
         self.scored(search, &rows)
+    }
+
+    /// Whether a row that `node` stands for is allowed.
+    fn is_allowed(&self, graph: &HnswIndex<'_>, search: &SegmentQuery<'_>, node: u32) -> bool {
+        search.allowed.contains(ChunkOrd(self.ords()[node as usize]))
+            || self.has_twins() && self.allowed_twins(graph, search, node).next().is_some()
     }
 
     /// The allowed rows that `node` stands for.
@@ -404,7 +425,7 @@ impl VectorSegment {
         let rows = self.ranks.allowed(search.allowed);
         // Far from the query the cosines of many rows lie closer together than
         // codes can tell; scoring one in 64 more costs a twentieth.
-        let n_best = search.depth.saturating_add(RESCORED_EXTRA + rows.len() / 64);
+        let n_best = n_scored(search.depth) + rows.len() / 64;
         let best: Vec<u32> = self.scratch.with(|scratch| {
             scratch.best_of(codes, query, &rows, n_best).iter().map(|near| near.row()).collect()
         });

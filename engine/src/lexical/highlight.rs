@@ -57,12 +57,13 @@ impl Highlighter<'_> {
 
     /// What matches in a run without a blank, which starts at `start`.
     ///
-    /// Nine runs in ten are one plain word, which needs neither Unicode's rules
+    /// Nearly all runs are one plain word, which needs neither Unicode's rules
     /// nor a look for code.
     fn add_run(&mut self, run: &str, start: usize, spans: &mut Vec<Span>) {
-        if let Some(word) = plain_word(run) {
+        if let Some((before, word)) = plain_word(run) {
             if self.wanted.may_match_plain(word) && self.is_wanted(word) {
-                spans.push(Span::new(start, start + word.len()));
+                let at = start + before;
+                spans.push(Span::new(at, at + word.len()));
             }
             return;
         }
@@ -229,14 +230,17 @@ impl<'q> Wanted<'q> {
 }
 
 impl Wanted<'_> {
-    /// As [`Wanted::may_match`] for a word of lower-case ASCII letters.
+    /// As [`Wanted::may_match`] for a [`plain_word`].
     ///
     /// The first two letters of an English stem are those of the word, or its one
     /// letter is ("oed" becomes "o"); but not where the second is a y ("dying"
     /// becomes "die").
     fn may_match_plain(&self, word: &str) -> bool {
-        match (self.second_letters, word.as_bytes()) {
-            (Some(second_letters), &[first, second, ..]) if second != b'y' => {
+        let lower = word.as_bytes().first_chunk().map(|two: &[u8; 2]| two.to_ascii_lowercase());
+        match (self.second_letters, lower.as_deref()) {
+            (Some(second_letters), Some(&[first @ b'a'..=b'z', second @ b'a'..=b'z']))
+                if second != b'y' =>
+            {
                 second_letters[usize::from(first - b'a')] & (1 << (second - b'a')) != 0
             }
             _ => self.may_match(word),
@@ -244,12 +248,22 @@ impl Wanted<'_> {
     }
 }
 
-/// The word of a run that is lower-case ASCII letters with perhaps a stop behind:
-/// one word by Unicode's rules, and nothing that reads like code.
-fn plain_word(run: &str) -> Option<&str> {
-    let word = run.trim_end_matches(['.', ',', ';', ':', ')']);
-    let is_plain = !word.is_empty() && word.len() <= MAX_WORD_BYTES;
-    (is_plain && word.bytes().all(|byte| byte.is_ascii_lowercase())).then_some(word)
+/// The word of a run that is nothing else, with perhaps a bracket or a quote before
+/// it and stops behind: lower-case ASCII letters, the first perhaps a capital; only
+/// capitals; only digits. One word by Unicode's rules, not a compound, and nothing
+/// that reads like code. With it, how many bytes stand before it.
+fn plain_word(run: &str) -> Option<(usize, &str)> {
+    let inner = run.strip_prefix(['(', '"']).unwrap_or(run);
+    let word = inner.trim_end_matches(['.', ',', ';', ':', ')']);
+    let (first, rest) = word.as_bytes().split_first()?;
+    let all = |is: fn(&u8) -> bool| rest.iter().all(is);
+    let is_plain = match first {
+        b'a'..=b'z' => all(u8::is_ascii_lowercase),
+        b'A'..=b'Z' => all(u8::is_ascii_lowercase) || all(u8::is_ascii_uppercase),
+        b'0'..=b'9' => all(u8::is_ascii_digit),
+        _ => false,
+    };
+    (is_plain && word.len() <= MAX_WORD_BYTES).then_some((run.len() - inner.len(), word))
 }
 
 /// From the first to the last word of every occurrence.
@@ -351,8 +365,8 @@ mod tests {
     proptest! {
         #[test]
         fn single_words_light_up_as_they_do_among_phrases(
-            text in "([a-zA-Z]{1,5}(ing|ed|ies|s|ly|'s|_x|::y)?[.,;:)-]{0,2}[ \n]|[éß猫(\"-]| ){0,30}",
-            query in "([a-z]{1,4}(ing|s|ed|ies)? ){1,6}",
+            text in "(([(\"]{0,2}([a-zA-Z]{1,5}|[A-Z][a-z]{1,4}|[A-Z]{2,4}|[0-9]{1,4})(ing|ed|ies|s|ly|'s|_x|::y)?[\".,;:)-]{0,2}[ \n])|[éß猫(\"-]| ){0,30}",
+            query in "(([a-z]{1,4}|[A-Z]{2}|[0-9]{1,2})(ing|s|ed|ies)? ){1,6}",
         ) {
             let query = LexicalQuery::parse(&query, QueryOptions::default(), Language::English);
             let mut slow = query.highlighter();

@@ -43,7 +43,9 @@ fn no_cut_and_no_flipped_bit_is_answered_wrongly() {
                     how: VectorSearch::Exact,
                     ..asked(segment, &query, 8, &allowed)
                 };
-                let scan = segment.search(&exact);
+                let Found::Scored(scan) = segment.search(&exact) else {
+                    panic!("an exact search is no walk")
+                };
                 let walk = segment.has_graph().then(|| walk(segment, values, 8, &allowed, 8));
                 [Some(RankedList::from_scored(scan)), walk].into_iter().flatten()
             })

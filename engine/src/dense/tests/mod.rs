@@ -93,8 +93,9 @@ fn walk(
 ) -> RankedList {
     let query = Query::new(query, (query.len(), query.len())).unwrap();
     let graph = segment.graph().unwrap();
-    let found = segment.walk(&graph, &asked(segment, &query, depth, allowed), ef, 0);
-    RankedList::from_scored(found.expect("as many as there are are enough"))
+    let asked = asked(segment, &query, depth, allowed);
+    let found = segment.walk(&graph, &asked, ef, 0).expect("as many as there are are enough");
+    RankedList::from_scored(segment.scored_nodes(&asked, found.into_iter()))
 }
 
 /// A search of one segment that holds all there is.
@@ -231,7 +232,8 @@ fn a_walk_over_what_is_allowed_finds_it() {
             let query = Query::new(query, (LARGE_DIM, LARGE_DIM)).unwrap();
             let graph = LARGE.segment.graph().unwrap();
             let asked = asked(&LARGE.segment, &query, 10, &allowed);
-            let found = LARGE.segment.walk_allowed(&graph, &asked, 100);
+            let found = LARGE.segment.walk_allowed(&graph, &asked, 100).unwrap();
+            let found = LARGE.segment.scored_nodes(&asked, found.into_iter());
             assert!(found.iter().all(|entry| allowed.contains(entry.ord)));
             recall(&RankedList::from_scored(found), &exact)
         });
