@@ -99,7 +99,7 @@ pub use probe::probe;
 pub use questions::{
     EvidencePassage, JudgedQuestion, JudgedRanking, LostJudgments, MissingEvidence, QuestionReport,
     ResolvedQuestion, ResolvedQuestions, ScoredQuestion, StrategyScores, UnresolvedQuote,
-    evaluate_questions, join_judgments, resolve_questions,
+    evaluate_expanded_questions, evaluate_questions, join_judgments, resolve_questions,
 };
 pub use replay::{
     DisagreementReport, HitReport, JudgedQuestions, JudgingLine, OverlapSummary, Persistence,
@@ -107,8 +107,8 @@ pub use replay::{
     judging_lines, parse_judging_lines, questions_from_judgments, rank_biased_overlap, replay,
 };
 pub use report::{
-    ByMeasure, Difference, Estimate, NamedEstimates, QuestionScoreReport, RerankSummary,
-    ScoreReport, StrategyReport, TopicCounts,
+    ByMeasure, Difference, Estimate, LevelDifferences, NamedEstimates, QuestionScoreReport,
+    RerankSummary, ScoreReport, StrategyReport, TopicCounts,
 };
 pub use reranked_run::{RerankRunOptions, RerankedRun, RunToRerank, rerank_run};
 pub use reranker::{LoadRerankerError, NO_RERANKER, RerankSetup, load_reranker, needs_encoder};

@@ -1,7 +1,7 @@
 //! What is printed with `--json`: the reports' own types, apart from what they
 //! are made from.
 
-use engine::{RerankOptions, RerankReport, RerankStop, SearchRequest};
+use engine::{Expansion, RerankOptions, RerankReport, RerankStop, SearchRequest};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -48,7 +48,14 @@ impl ByMeasure<Difference> {
     /// # Errors
     /// [`PairedError`] when the two were not scored on the same topics.
     pub fn between(run: &Evaluation, other: &Evaluation) -> Result<Self, PairedError> {
-        let pairs = run.measures.iter().zip(&other.measures);
+        Self::between_results(&run.measures, &other.measures)
+    }
+
+    fn between_results(
+        run: &[MeasureResult],
+        other: &[MeasureResult],
+    ) -> Result<Self, PairedError> {
+        let pairs = run.iter().zip(other);
         let differences = pairs.map(|(this, other)| {
             let compared = compare_paired(&other.per_topic, &this.per_topic, &Bootstrap::DEFAULT)?;
             let difference = Difference {
@@ -100,6 +107,9 @@ pub struct ScoreReport {
     /// How the legs were fused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fusion: Option<String>,
+    /// What was searched for besides a topic's text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expand: Option<String>,
     /// What reranked, and how far it read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerank: Option<RerankSummary>,
@@ -181,6 +191,7 @@ impl ScoreReport {
         let summary = |setup| RerankSummary::new(setup, &outcome.topic_run.reports);
         Self {
             rerank: options.rerank.as_ref().map(summary),
+            expand: expansion_name(options.expansion),
             strategy: strategy.to_owned(),
             fusion,
             timings_ms: outcome.timings.clone(),
@@ -201,6 +212,7 @@ impl ScoreReport {
             topics: evaluation.topics.len(),
             strategy: tag,
             fusion: None,
+            expand: None,
             rerank: None,
             measures: NamedEstimates::new(&evaluation.measures),
             differences: None,
@@ -241,6 +253,11 @@ impl ScoreReport {
     }
 }
 
+/// The name of an expansion that adds something.
+fn expansion_name(expansion: Expansion) -> Option<String> {
+    (expansion != Expansion::None).then(|| expansion.to_string())
+}
+
 /// What the demo and `eval questions` print.
 #[derive(Clone, Debug, Serialize)]
 pub struct QuestionScoreReport {
@@ -265,12 +282,36 @@ pub struct StrategyReport {
     /// How the legs were fused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fusion: Option<String>,
+    /// What was searched for besides the question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expand: Option<String>,
     /// Over documents.
     pub documents: NamedEstimates,
     /// Over passages.
     pub passages: NamedEstimates,
+    /// What the expansion changed, where the report has the strategy without it too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minus_plain: Option<LevelDifferences>,
     /// Milliseconds per stage, asking for 100 hits.
     pub timings_ms: StagePercentiles,
+}
+
+/// Differences on both levels, question by question.
+#[derive(Clone, Debug, Serialize)]
+pub struct LevelDifferences {
+    /// Over documents.
+    pub documents: ByMeasure<Difference>,
+    /// Over passages.
+    pub passages: ByMeasure<Difference>,
+}
+
+impl LevelDifferences {
+    fn between(run: &StrategyScores, other: &StrategyScores) -> Result<Self, PairedError> {
+        Ok(Self {
+            documents: ByMeasure::between_results(&run.documents, &other.documents)?,
+            passages: ByMeasure::between_results(&run.passages, &other.passages)?,
+        })
+    }
 }
 
 impl From<&QuestionReport> for QuestionScoreReport {
@@ -280,9 +321,27 @@ impl From<&QuestionReport> for QuestionScoreReport {
             unanswerable: report.n_unanswerable,
             unconfirmed: report.n_unconfirmed,
             unresolved_quotes: report.unresolved.len(),
-            strategies: report.strategies.iter().map(StrategyReport::from).collect(),
+            strategies: report
+                .strategies
+                .iter()
+                .map(|scores| StrategyReport {
+                    minus_plain: minus_plain(scores, report),
+                    ..StrategyReport::from(scores)
+                })
+                .collect(),
         }
     }
+}
+
+/// What an expansion changed; both rows are over the same questions. Nothing without
+/// questions, of which nothing can be said.
+fn minus_plain(scores: &StrategyScores, report: &QuestionReport) -> Option<LevelDifferences> {
+    let is_plain = |other: &&StrategyScores| {
+        other.strategy == scores.strategy && other.expansion == Expansion::None
+    };
+    let plain = report.strategies.iter().find(is_plain)?;
+    let is_expanded = scores.expansion != Expansion::None;
+    is_expanded.then(|| LevelDifferences::between(scores, plain).ok())?
 }
 
 impl From<&StrategyScores> for StrategyReport {
@@ -291,8 +350,10 @@ impl From<&StrategyScores> for StrategyReport {
         Self {
             strategy,
             fusion,
+            expand: expansion_name(scores.expansion),
             documents: NamedEstimates::new(&scores.documents),
             passages: NamedEstimates::new(&scores.passages),
+            minus_plain: None,
             timings_ms: scores.timings.clone(),
         }
     }

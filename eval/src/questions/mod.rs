@@ -10,7 +10,7 @@ mod judged;
 mod resolve;
 
 use corpora::{Qrels, Question, QuestionKind, Topic};
-use engine::{NearDuplicates, SearchRequest, Searcher, Strategy};
+use engine::{Expansion, NearDuplicates, SearchRequest, Searcher, Strategy};
 
 pub use judged::{JudgedQuestion, JudgedRanking, LostJudgments, join_judgments};
 pub use resolve::{
@@ -46,6 +46,8 @@ fn measures() -> Vec<RequestedMeasure> {
 pub struct StrategyScores {
     /// Which strategy.
     pub strategy: Strategy,
+    /// What was searched for besides the question.
+    pub expansion: Expansion,
     /// Over documents; per question in the order of [`QuestionReport::questions`].
     pub documents: Vec<MeasureResult>,
     /// Over passages; likewise.
@@ -93,6 +95,20 @@ pub fn evaluate_questions(
     questions: &[Question],
     strategies: &[Strategy],
 ) -> Result<QuestionReport, EvalError> {
+    let plain: Vec<_> = strategies.iter().map(|&it| (it, Expansion::None)).collect();
+    evaluate_expanded_questions(searcher, questions, &plain)
+}
+
+/// The same with an expansion for each strategy, which must suit it; to compare, name
+/// the strategy without one too.
+///
+/// # Errors
+/// As [`evaluate_questions`].
+pub fn evaluate_expanded_questions(
+    searcher: &Searcher,
+    questions: &[Question],
+    strategies: &[(Strategy, Expansion)],
+) -> Result<QuestionReport, EvalError> {
     let n_unconfirmed = questions.iter().filter(|q| q.status.is_unconfirmed()).count();
     let ResolvedQuestions { questions, unresolved, n_unanswerable } =
         resolve_questions(searcher, questions)?;
@@ -110,11 +126,12 @@ pub fn evaluate_questions(
 fn score_strategy(
     searcher: &Searcher,
     questions: &[ResolvedQuestion],
-    strategy: Strategy,
+    (strategy, expansion): (Strategy, Expansion),
 ) -> Result<StrategyScores, EvalError> {
     let measures = measures();
     let request = SearchRequest {
         strategy,
+        expansion,
         top: TOP,
         near_duplicates: NearDuplicates::List,
         ..SearchRequest::new("")
@@ -144,6 +161,7 @@ fn score_strategy(
         .collect();
     Ok(StrategyScores {
         strategy,
+        expansion,
         documents: evaluate(&run, &qrels, &measures).measures,
         passages,
         timings: stage_percentiles(&timings),

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use corpora::rust_docs::{PageManifest, RustDocs};
 use corpora::{Question, QuestionSplit, rust_docs_questions};
-use engine::{Index, OpenOptions, Strategy, Verify};
-use eval::{EvalProgress, QuestionScoreReport, drafts_notice, evaluate_questions, index_books};
+use engine::{Expansion, Index, OpenOptions, Strategy, Verify};
+use eval::{
+    EvalProgress, QuestionScoreReport, drafts_notice, evaluate_expanded_questions, index_books,
+};
 use ingest::chunk::ChunkerSpec;
 
 use super::question_file::read_questions;
@@ -47,6 +49,11 @@ pub(super) struct QuestionsArgs {
     #[command(flatten)]
     recipe: RecipeArgs,
 
+    /// What is searched for besides the question, as for `trovato search`: shown beside
+    /// the same strategies without it
+    #[arg(long = "expand", value_name = "METHOD", default_value_t = Expansion::None)]
+    expansion: Expansion,
+
     /// Which questions
     #[arg(long, value_enum, default_value = "all")]
     split: SplitName,
@@ -73,8 +80,8 @@ pub(super) fn run(args: &QuestionsArgs) -> anyhow::Result<()> {
         let bars = EvalBars::new();
         index_books(&recipe, (&index_cache()?, args.recipe.reuse()), bars.indexing())?.index
     };
-    let strategies = [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT];
-    let report = evaluate_questions(&index.searcher(), &questions, &strategies)?;
+    let report =
+        evaluate_expanded_questions(&index.searcher(), &questions, &strategies(args.expansion))?;
     let report = QuestionScoreReport::from(&report);
     match drafts_notice(&questions) {
         Some(notice) => eprintln!("note: {notice}"),
@@ -86,6 +93,16 @@ pub(super) fn run(args: &QuestionsArgs) -> anyhow::Result<()> {
     }
     print_questions(&mut io::stdout().lock(), &report)?;
     Ok(())
+}
+
+/// Every strategy as it is, and with the expansion where that suits it.
+fn strategies(expansion: Expansion) -> Vec<(Strategy, Expansion)> {
+    let plain = [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT];
+    let expanded = plain
+        .into_iter()
+        .filter(|&strategy| expansion != Expansion::None && expansion.suits(strategy));
+    let expanded = expanded.map(|strategy| (strategy, expansion));
+    plain.into_iter().map(|strategy| (strategy, Expansion::None)).chain(expanded).collect()
 }
 
 fn questions(args: &QuestionsArgs) -> anyhow::Result<Vec<Question>> {

@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use eval::{NamedEstimates, QuestionScoreReport, ScoreReport, StagePercentiles, StrategyReport};
+use eval::{
+    ByMeasure, Difference, NamedEstimates, QuestionScoreReport, ScoreReport, StagePercentiles,
+    StrategyReport,
+};
 
 /// Prints the report of a collection or a run file.
 pub(super) fn print_scores(out: &mut impl Write, report: &ScoreReport) -> io::Result<()> {
@@ -11,6 +14,9 @@ pub(super) fn print_scores(out: &mut impl Write, report: &ScoreReport) -> io::Re
         write!(out, " {fusion}")?;
     }
     writeln!(out)?;
+    if let Some(expand) = &report.expand {
+        writeln!(out, "expanded by {expand}")?;
+    }
     if let Some(rerank) = &report.rerank {
         let budget = rerank.budget_ms.map_or(String::new(), |ms| format!(" in {ms} ms"));
         writeln!(
@@ -34,14 +40,7 @@ pub(super) fn print_scores(out: &mut impl Write, report: &ScoreReport) -> io::Re
     }
     writeln!(out)?;
     print_estimates(out, &report.measures)?;
-    for (name, difference) in report.differences.iter().flat_map(|differences| &differences.0) {
-        let [low, high] = difference.ci95;
-        writeln!(
-            out,
-            "  {name:<12} {:+.4}  [{low:+.4}, {high:+.4}], p = {:.4} against the other run",
-            difference.mean, difference.p_value
-        )?;
-    }
+    print_differences(out, report.differences.as_ref(), "the other run")?;
     let counts = report.topic_counts;
     for (n, meaning) in [
         (counts.without_results, "topics without results count 0"),
@@ -74,11 +73,28 @@ pub(crate) fn print_questions(
         )?;
     }
     for strategy in &report.strategies {
-        let StrategyReport { strategy: name, fusion, documents, passages, timings_ms } = strategy;
-        writeln!(out, "\n{name} {}", fusion.as_deref().unwrap_or_default())?;
-        for (level, estimates) in [("documents", documents), ("passages", passages)] {
+        let StrategyReport {
+            strategy: name,
+            fusion,
+            expand,
+            documents,
+            passages,
+            minus_plain,
+            timings_ms,
+        } = strategy;
+        write!(out, "\n{name} {}", fusion.as_deref().unwrap_or_default())?;
+        match expand {
+            Some(expand) => writeln!(out, " expanded by {expand}")?,
+            None => writeln!(out)?,
+        }
+        let differences = minus_plain.as_ref();
+        for (level, estimates, differences) in [
+            ("documents", documents, differences.map(|it| &it.documents)),
+            ("passages", passages, differences.map(|it| &it.passages)),
+        ] {
             writeln!(out, " {level}")?;
             print_estimates(out, estimates)?;
+            print_differences(out, differences, "without it")?;
         }
         if let Some(total) = timings_ms.get("total") {
             writeln!(out, "  {:.2} ms a question (p50), {:.2} (p99)", total.p50, total.p99)?;
@@ -91,6 +107,22 @@ fn print_estimates(out: &mut impl Write, estimates: &NamedEstimates) -> io::Resu
     for (name, estimate) in &estimates.0 {
         let [low, high] = estimate.ci95;
         writeln!(out, "  {name:<12} {:.4}  [{low:.4}, {high:.4}]", estimate.mean)?;
+    }
+    Ok(())
+}
+
+fn print_differences(
+    out: &mut impl Write,
+    differences: Option<&ByMeasure<Difference>>,
+    other: &str,
+) -> io::Result<()> {
+    for (name, difference) in differences.iter().flat_map(|differences| &differences.0) {
+        let [low, high] = difference.ci95;
+        writeln!(
+            out,
+            "  {name:<12} {:+.4}  [{low:+.4}, {high:+.4}], p = {:.4} against {other}",
+            difference.mean, difference.p_value
+        )?;
     }
     Ok(())
 }
