@@ -15,7 +15,7 @@ use crate::lexical::ExpansionTerm;
 
 /// What is searched for besides the query as it was typed.
 ///
-/// Off by default: no method was better on every collection it was measured on, see
+/// Off by default, which only a win on every collection would change: see
 /// docs/experiments/expansion.md. All of them are deterministic; each costs further
 /// searches by one leg or both.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
