@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use engine::{Encoder, Fusion, Mixer, RerankOptions, RerankPipeline, Strategy};
+use engine::{Encoder, Expansion, Fusion, Mixer, RerankOptions, RerankPipeline, Strategy};
 use eval::{
     DEFAULT_RERANK_BUDGET_MS, DEFAULT_RERANKER, NO_RERANKER, RerankSetup, load_reranker,
     needs_encoder,
@@ -109,6 +109,34 @@ impl StrategyArgs {
     /// do nothing.
     pub(crate) fn resolve(self) -> Result<Strategy, UsageError> {
         self.strategy.with_fusion(self.fusion)
+    }
+}
+
+/// `--expand`.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct ExpandArgs {
+    /// What is searched for besides the query: none, feedback[:M[:W]] (its vector, moved
+    /// towards the first M passages), feedback:lexical[:M[:W[:N]]] (N words of theirs) or
+    /// multi-query[:W] (the query asked in other ways); W is the weight of what is added
+    #[arg(long = "expand", value_name = "METHOD", default_value_t = Expansion::None)]
+    expansion: Expansion,
+}
+
+impl ExpandArgs {
+    /// The engine's expansion.
+    ///
+    /// # Errors
+    /// [`UsageError`] where it lacks the leg that it changes, and would silently do
+    /// nothing.
+    pub(crate) fn suiting(self, strategy: Strategy) -> Result<Expansion, UsageError> {
+        if self.expansion.suits(strategy) {
+            return Ok(self.expansion);
+        }
+        let told = format!(
+            "--expand {} needs the leg that it changes; leave it out, or use --strategy hybrid",
+            self.expansion
+        );
+        Err(UsageError(told))
     }
 }
 

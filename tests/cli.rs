@@ -41,6 +41,8 @@ fn help_has_examples_and_bad_usage_exits_with_2() {
         &["search", "x"],
         &["search", "x", "--index", "nowhere", "--fusion", "rff"],
         &["search", "x", "--index", "nowhere", "--strategy", "lexical", "--fusion", "rrf"],
+        &["search", "x", "--index", "nowhere", "--expand", "synonyms"],
+        &["search", "x", "--index", "nowhere", "--strategy", "lexical", "--expand", "feedback"],
         &["search", "x", "--index", "nowhere", "--filter", "year >"],
         &["eval", "chunking", "nowhere", "--chunker", "fixed:250"],
         &["eval", "chunking", "nowhere", "--chunker", "fixed:many"],

@@ -56,6 +56,9 @@ pub struct LoggedRequest {
     /// Candidates of each leg, where the client chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub depth: Option<usize>,
+    /// What was searched for besides the query: `feedback:3:0.5`. Absent for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expand: Option<String>,
     /// What reranked; absent where nothing did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerank: Option<String>,
@@ -170,6 +173,7 @@ mod tests {
                 fusion: Some("dbsf:0.5".to_owned()),
                 top: 10,
                 depth: None,
+                expand: None,
                 rerank: None,
                 rerank_depth: None,
                 filter: Some("author = \"ann@example.org\"".to_owned()),

@@ -75,7 +75,7 @@ pub use index::{
     OpenOptions, RootRecord, WriterOptions,
 };
 pub use lexical::{
-    Bm25, FieldWeight, FieldWeights, Language, LexicalError, LexicalOptions, Typos,
+    Bm25, ExpansionTerm, FieldWeight, FieldWeights, Language, LexicalError, LexicalOptions, Typos,
     UnknownLanguage, stems,
 };
 pub use ord_set::OrdSet;
@@ -86,10 +86,11 @@ pub use rerank::{
     RerankPipeline, RerankQuery, Reranker, ScoreActivation, TokenWeighting, WordWeight,
 };
 pub use search::{
-    Degradation, Detail, Explanation, Highlights, Hit, LegPlace, NearDuplicates, Operation,
-    OrderedBy, RerankOptions, RerankPace, RerankPlan, RerankReport, RerankStop, Schedule,
-    ScoreKind, SearchError, SearchOutcome, SearchPlan, SearchRequest, Searcher, Stage,
-    StageTimings, Strategy, WhyNot, filter,
+    Added, Degradation, Detail, Expansion, ExpansionError, ExpansionReport, Explanation,
+    Highlights, Hit, LegPlace, NearDuplicates, Operation, OrderedBy, QueryVariant, RerankOptions,
+    RerankPace, RerankPlan, RerankReport, RerankStop, Schedule, ScoreKind, SearchError,
+    SearchOutcome, SearchPlan, SearchRequest, Searcher, Stage, StageTimings, Strategy, VariantRule,
+    WhyNot, filter,
 };
 pub use segment_file::Verify;
 pub use store::{Signature, StoredChunk, StoredDocument};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use corpora::BeirCollection;
-use engine::{SearchRequest, Strategy};
+use engine::{Expansion, SearchRequest, Strategy};
 use ingest::pipeline::Progress;
 use ingest::source::BeirSource;
 
@@ -26,6 +26,8 @@ pub struct CollectionOptions {
     pub strategy: Strategy,
     /// Candidates of each leg; `None` for the engine's default.
     pub depth: Option<usize>,
+    /// What is searched for besides a topic's text.
+    pub expansion: Expansion,
     /// What reranks; `None` leaves the first stage's order.
     pub rerank: Option<RerankSetup>,
     /// What is measured.
@@ -100,6 +102,7 @@ pub fn evaluate_collection(
         strategy: options.strategy,
         top,
         depth: Some(depth),
+        expansion: options.expansion,
         rerank: options.rerank.as_ref().map(|rerank| rerank.options),
         own_document: options.own_document,
     };
@@ -108,6 +111,10 @@ pub fn evaluate_collection(
         .with("strategy", strategy_name(options.strategy))
         .with("depth", depth.to_string());
     let mut tag = format!("trovato-{}", strategy_name(options.strategy).replace(' ', "-"));
+    if options.expansion != Expansion::None {
+        fingerprint = fingerprint.with("expand", options.expansion.to_string());
+        tag = format!("{tag}-{}", options.expansion);
+    }
     let mut searcher = index.searcher();
     if let Some(rerank) = &options.rerank {
         fingerprint = fingerprint.with("rerank", rerank.describe());

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use corpora::rust_docs::CorpusFile;
 use corpora::{BeirCollection, Question, QuestionSplit, rust_docs_questions};
-use engine::{SearchRequest, Strategy};
+use engine::{Expansion, SearchRequest, Strategy};
 use ingest::chunk::ChunkerSpec;
 use ingest::pipeline::Progress;
 use ingest::source::BeirSource;
@@ -254,6 +254,7 @@ fn measure_collection(
             strategy,
             top: SearchRequest::DEFAULT_DEPTH,
             depth: None,
+            expansion: Expansion::None,
             rerank: None,
             own_document: OwnDocument::Keep,
         };

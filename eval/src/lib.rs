@@ -72,9 +72,9 @@ pub use evaluation::{Evaluation, MeasureResult, evaluate};
 pub use experiment::{
     ComparisonReport, DiffPassage, Experiment, ExperimentCorpus, ExperimentData, ExperimentOutcome,
     ExperimentProgress, ExperimentReport, JUDGED_RANKS, KEPT_RANKS, Laboratory, Level, LevelError,
-    LevelMeasure, LoadReranker, MIN_JUDGED, MeasureReport, RUST_DOCS, RankedHit, RunStore, StageAccount,
-    SystemError, SystemReport, SystemRow, SystemRun, SystemScores, SystemSpec, TopicDiff,
-    TopicRanking, TopicReport, Truth, parse_strategy, run_experiment, topic_diffs,
+    LevelMeasure, LoadReranker, MIN_JUDGED, MeasureReport, RUST_DOCS, RankedHit, RunStore,
+    StageAccount, SystemError, SystemReport, SystemRow, SystemRun, SystemScores, SystemSpec,
+    TopicDiff, TopicRanking, TopicReport, Truth, parse_strategy, run_experiment, topic_diffs,
 };
 pub use feature_file::{FeatureRow, write_features};
 pub use fingerprint::Fingerprint;

@@ -1,7 +1,7 @@
 //! What is printed with `--json`: the reports' own types, apart from what they
 //! are made from.
 
-use engine::{RerankOptions, RerankReport, RerankStop, SearchRequest};
+use engine::{Expansion, RerankOptions, RerankReport, RerankStop, SearchRequest};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -100,6 +100,9 @@ pub struct ScoreReport {
     /// How the legs were fused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fusion: Option<String>,
+    /// What was searched for besides a topic's text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expand: Option<String>,
     /// What reranked, and how far it read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerank: Option<RerankSummary>,
@@ -181,6 +184,7 @@ impl ScoreReport {
         let summary = |setup| RerankSummary::new(setup, &outcome.topic_run.reports);
         Self {
             rerank: options.rerank.as_ref().map(summary),
+            expand: expansion_name(options.expansion),
             strategy: strategy.to_owned(),
             fusion,
             timings_ms: outcome.timings.clone(),
@@ -201,6 +205,7 @@ impl ScoreReport {
             topics: evaluation.topics.len(),
             strategy: tag,
             fusion: None,
+            expand: None,
             rerank: None,
             measures: NamedEstimates::new(&evaluation.measures),
             differences: None,
@@ -241,6 +246,11 @@ impl ScoreReport {
     }
 }
 
+/// The name of an expansion that adds something.
+fn expansion_name(expansion: Expansion) -> Option<String> {
+    (expansion != Expansion::None).then(|| expansion.to_string())
+}
+
 /// What the demo and `eval questions` print.
 #[derive(Clone, Debug, Serialize)]
 pub struct QuestionScoreReport {
@@ -265,6 +275,9 @@ pub struct StrategyReport {
     /// How the legs were fused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fusion: Option<String>,
+    /// What was searched for besides the question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expand: Option<String>,
     /// What reranked, and how far it read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerank: Option<RerankSummary>,
@@ -272,14 +285,15 @@ pub struct StrategyReport {
     pub documents: NamedEstimates,
     /// Over passages.
     pub passages: NamedEstimates,
-    /// What reranking moved, where the row of the same strategy without it is there.
+    /// What expansion or reranking moved, where the row of the same strategy without
+    /// either is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub differences: Option<QuestionDifferences>,
     /// Milliseconds per stage, asking for 100 hits.
     pub timings_ms: StagePercentiles,
 }
 
-/// A reranked system minus its first stage, paired over questions.
+/// A system minus its legs alone, paired over questions.
 #[derive(Clone, Debug, Serialize)]
 pub struct QuestionDifferences {
     /// Over documents.
@@ -288,19 +302,31 @@ pub struct QuestionDifferences {
     pub passages: ByMeasure<Difference>,
 }
 
+impl QuestionDifferences {
+    fn between(
+        system: &SystemQuestionScores,
+        plain: &SystemQuestionScores,
+    ) -> Result<Self, PairedError> {
+        Ok(Self {
+            documents: ByMeasure::between(&system.documents, &plain.documents)?,
+            passages: ByMeasure::between(&system.passages, &plain.passages)?,
+        })
+    }
+}
+
 impl QuestionScoreReport {
     /// The report of questions.
     ///
     /// # Errors
     /// [`PairedError`] when there are no questions to compare systems on.
     pub fn new(report: &QuestionReport) -> Result<Self, PairedError> {
-        let first_stage = |of: &SystemQuestionScores| {
-            let is_plain = |other: &&SystemQuestionScores| {
-                other.system.rerank.is_none() && other.system.strategy == of.system.strategy
+        let plain = |of: &SystemQuestionScores| {
+            let is_it = |other: &&SystemQuestionScores| {
+                other.system.is_plain() && other.system.strategy == of.system.strategy
             };
-            of.system.rerank.as_ref().and_then(|_| report.systems.iter().find(is_plain))
+            (!of.system.is_plain()).then(|| report.systems.iter().find(is_it)).flatten()
         };
-        let rows = report.systems.iter().map(|of| StrategyReport::new(of, first_stage(of)));
+        let rows = report.systems.iter().map(|of| StrategyReport::new(of, plain(of)));
         Ok(Self {
             questions: report.questions.len(),
             unanswerable: report.n_unanswerable,
@@ -313,24 +339,20 @@ impl QuestionScoreReport {
 
 impl StrategyReport {
     /// # Arguments
-    /// * `before` - the same without its reranker.
+    /// * `plain` - the same strategy alone.
     fn new(
         scores: &SystemQuestionScores,
-        before: Option<&SystemQuestionScores>,
+        plain: Option<&SystemQuestionScores>,
     ) -> Result<Self, PairedError> {
         let (strategy, fusion) = strategy_parts(scores.system.strategy);
-        let moved = |before: &SystemQuestionScores| -> Result<QuestionDifferences, PairedError> {
-            Ok(QuestionDifferences {
-                documents: ByMeasure::between(&scores.documents, &before.documents)?,
-                passages: ByMeasure::between(&scores.passages, &before.passages)?,
-            })
-        };
         let rerank = scores.system.rerank.as_ref();
+        let moved = plain.map(|plain| QuestionDifferences::between(scores, plain));
         Ok(Self {
             strategy,
             fusion,
+            expand: expansion_name(scores.system.expansion),
             rerank: rerank.map(|setup| RerankSummary::new(setup, &scores.reports)),
-            differences: before.map(moved).transpose()?,
+            differences: moved.transpose()?,
             documents: NamedEstimates::new(&scores.documents),
             passages: NamedEstimates::new(&scores.passages),
             timings_ms: scores.timings.clone(),

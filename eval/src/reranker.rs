@@ -8,9 +8,7 @@ use engine::{
     OverlapReranker, Precision, RerankError, RerankOptions, RerankPipeline, Reranker,
     ScoreActivation, ScorePooling, TokenWeighting,
 };
-use models::{
-    ModelError, Progress, RerankerFiles, ResolvedReranker, SHIPPED_RERANKER, Store,
-};
+use models::{ModelError, Progress, RerankerFiles, ResolvedReranker, SHIPPED_RERANKER, Store};
 
 /// What leaves the first stage's order.
 pub const NO_RERANKER: &str = "none";

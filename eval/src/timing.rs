@@ -37,8 +37,18 @@ pub fn stage_percentiles(timings: &[StageTimings]) -> StagePercentiles {
     let mut samples: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
     for timing in timings {
         // Destructured whole, so that a new stage cannot be forgotten here.
-        let StageTimings { plan, filter, encode, lexical, dense, fusion, rerank, fetch, total } =
-            *timing;
+        let StageTimings {
+            plan,
+            filter,
+            encode,
+            lexical,
+            dense,
+            fusion,
+            expand,
+            rerank,
+            fetch,
+            total,
+        } = *timing;
         for (stage, ms) in [
             ("plan", plan),
             ("filter", filter),
@@ -46,6 +56,7 @@ pub fn stage_percentiles(timings: &[StageTimings]) -> StagePercentiles {
             ("lexical", lexical),
             ("dense", dense),
             ("fusion", fusion),
+            ("expand", expand),
             ("rerank", rerank),
             ("fetch", fetch),
             ("total", total),

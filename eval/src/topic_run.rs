@@ -5,8 +5,8 @@
 
 use corpora::Topic;
 use engine::{
-    DocumentId, Hit, NearDuplicates, RerankOptions, RerankReport, RerankStop, SearchOutcome,
-    SearchRequest, Searcher, Stage, StageTimings, Strategy,
+    DocumentId, Expansion, Hit, NearDuplicates, RerankOptions, RerankReport, RerankStop,
+    SearchOutcome, SearchRequest, Searcher, Stage, StageTimings, Strategy,
 };
 
 use crate::error::EvalError;
@@ -32,6 +32,8 @@ pub struct TopicRunOptions {
     pub top: usize,
     /// Candidates of each leg; `None` for the engine's default.
     pub depth: Option<usize>,
+    /// What is searched for besides a topic's text.
+    pub expansion: Expansion,
     /// How far the searcher's reranker reads; `None` leaves it out.
     pub rerank: Option<RerankOptions>,
     /// What happens to a topic's own document.
@@ -120,6 +122,7 @@ impl TopicRunOptions {
             strategy: self.strategy,
             top: self.top,
             depth: self.depth,
+            expansion: self.expansion,
             rerank: self.rerank,
             per_document: Some(1),
             near_duplicates: NearDuplicates::List,

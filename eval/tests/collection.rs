@@ -6,11 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use corpora::{BeirCollection, Qrels, parse_questions};
-use engine::{Embeddings, EncodeError, Encoder, HashEncoder, Strategy, TextRole, VectorLayout};
+use engine::{
+    Embeddings, EncodeError, Encoder, Expansion, HashEncoder, RerankOptions, Strategy, TextRole,
+    VectorLayout,
+};
 use eval::{
-    CollectionOptions, EvalError, EvalProgress, IndexCache, OwnDocument, Recipe, Reuse,
-    ScoreReport, evaluate, evaluate_collection, evaluate_questions, index_collection, probe,
-    read_run, write_run,
+    CollectionOptions, EvalError, EvalProgress, IndexCache, OwnDocument, QuestionScoreReport,
+    QuestionSystem, Recipe, RerankSetup, Reuse, ScoreReport, evaluate, evaluate_collection,
+    evaluate_questions, index_collection, load_reranker, probe, read_run, write_run,
 };
 use ingest::chunk::WordSizer;
 use ingest::pipeline::{Progress, Silent};
@@ -69,6 +72,7 @@ fn options(strategy: Strategy) -> CollectionOptions {
         recipe: recipe(HashEncoder::new(64, 256)),
         strategy,
         depth: None,
+        expansion: Expansion::None,
         rerank: None,
         measures: ["nDCG@10", "R@100", "MAP", "MRR"].map(|name| name.parse().unwrap()).into(),
         own_document: OwnDocument::Keep,
@@ -105,6 +109,26 @@ fn a_written_run_scores_as_the_collection_did() {
         assert!(json["timings_ms"]["total"]["p99"].as_f64().unwrap() > 0.0);
         assert_eq!(json["topic_counts"]["unjudged"], 1);
     }
+}
+
+#[test]
+fn an_expansion_is_part_of_a_figures_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let collection = collection(&dir.path().join("tiny"));
+    let cache = IndexCache::new(dir.path().join("cache"));
+    let run = |expand: &str| {
+        let expansion = expand.parse().unwrap();
+        let options = CollectionOptions { expansion, ..options(Strategy::DEFAULT) };
+        let outcome = evaluate_collection(&collection, &options, &cache, &Quiet).unwrap();
+        let report = ScoreReport::of_collection((&collection.name, 0), &options, &outcome);
+        (outcome.topic_run.run.tag, report.fingerprint, report.expand)
+    };
+    let plain = run("none");
+    let (tag, fingerprint, expand) = run("feedback:1");
+    assert_eq!((plain.2.as_deref(), expand.as_deref()), (None, Some("feedback:1:0.5")));
+    assert_eq!(tag, format!("{}-feedback:1:0.5", plain.0));
+    assert_ne!(fingerprint, plain.1);
+    assert_ne!(fingerprint, run("feedback:2").1);
 }
 
 #[test]
@@ -253,12 +277,32 @@ fn questions_are_judged_by_document_and_by_passage() {
         .concat(),
     )
     .unwrap();
-    let report = evaluate_questions(&index.searcher(), &questions, &[Strategy::Lexical.into()]).unwrap();
+    let report =
+        evaluate_questions(&index.searcher(), &questions, &[Strategy::Lexical.into()]).unwrap();
     let ids: Vec<_> = report.questions.iter().map(|question| question.id.as_str()).collect();
     assert_eq!(ids, ["q1", "q2"]);
     assert_eq!((report.unresolved.len(), report.n_unanswerable), (2, 1));
     let scores = &report.systems[0];
     for result in scores.documents.iter().chain(&scores.passages) {
         assert_eq!(result.per_topic, [1.0, 1.0], "{}", result.requested);
+    }
+    let expansion = "multi-query".parse().unwrap();
+    let plain = QuestionSystem::from(Strategy::Lexical);
+    let pipeline = load_reranker("overlap", None, &models::Silent).unwrap().unwrap();
+    let setup = RerankSetup { pipeline: Arc::new(pipeline), options: RerankOptions::default() };
+    let systems = [
+        QuestionSystem { expansion, ..plain.clone() },
+        QuestionSystem { rerank: Some(setup), ..plain.clone() },
+        plain,
+    ];
+    let report = evaluate_questions(&index.searcher(), &questions, &systems).unwrap();
+    let report = QuestionScoreReport::new(&report).unwrap();
+    let [expanded, reranked, plain] = &report.strategies[..] else { panic!() };
+    assert!(plain.expand.is_none() && plain.rerank.is_none() && plain.differences.is_none());
+    assert_eq!(expanded.expand.as_deref(), Some("multi-query:0.5"));
+    assert_eq!(reranked.rerank.as_ref().unwrap().reranker, "overlap");
+    for system in [expanded, reranked] {
+        let differences = &system.differences.as_ref().unwrap().passages.0;
+        assert_eq!((differences[0].0.as_str(), differences[0].1.mean), ("nDCG@10", 0.0));
     }
 }

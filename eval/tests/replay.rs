@@ -62,6 +62,7 @@ fn logged(searcher: &Searcher, query: &str, strategy: &str) -> LoggedSearch {
             fusion: None,
             top: 3,
             depth: None,
+            expand: None,
             rerank: None,
             rerank_depth: None,
             filter: None,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use corpora::BeirCollection;
 use engine::{
-    DocumentId, Feature, HashEncoder, Mixer, OverlapReranker, RerankOptions, RerankPipeline,
-    Strategy, VectorLayout,
+    DocumentId, Expansion, Feature, HashEncoder, Mixer, OverlapReranker, RerankOptions,
+    RerankPipeline, Strategy, VectorLayout,
 };
 use eval::{
     CollectionOptions, EvalError, EvalProgress, IndexCache, OwnDocument, Recipe, RerankRunOptions,
@@ -83,6 +83,7 @@ fn a_collection_is_reranked_reported_and_dumped() {
         recipe: recipe(),
         strategy: Strategy::DEFAULT,
         depth: None,
+        expansion: Expansion::None,
         rerank: Some(setup(None)),
         measures: vec!["nDCG@10".parse().unwrap()],
         own_document: OwnDocument::Keep,
@@ -128,6 +129,7 @@ fn a_budget_is_no_failure_of_an_evaluation() {
         recipe: recipe(),
         strategy: Strategy::DEFAULT,
         depth: None,
+        expansion: Expansion::None,
         rerank: Some(setup(Some(0))),
         measures: vec!["nDCG@10".parse().unwrap()],
         own_document: OwnDocument::Keep,

@@ -118,6 +118,13 @@ impl ApiError {
                 reason: error.to_string(),
                 value: None,
             },
+            SearchError::Expansion(_) | SearchError::UnusedExpansion { .. } => {
+                Self::InvalidParameter {
+                    parameter: "expand".to_owned(),
+                    reason: error.to_string(),
+                    value: None,
+                }
+            }
             SearchError::NoEncoder => Self::InvalidParameter {
                 parameter: "strategy".to_owned(),
                 reason: error.to_string(),

@@ -14,9 +14,10 @@ async fn a_hit_carries_everything_the_page_shows() {
     assert_eq!(body["collection"], "texts");
     assert_eq!(body["generation"], 1);
     assert_eq!(body["degraded"], json!([]));
-    for stage in
-        ["plan", "filter", "encode", "lexical", "dense", "fusion", "rerank", "fetch", "total"]
-    {
+    for stage in [
+        "plan", "filter", "encode", "lexical", "dense", "fusion", "expand", "rerank", "fetch",
+        "total",
+    ] {
         assert!(body["timings_ms"][stage].as_f64().is_some_and(|ms| ms >= 0.0), "{stage}");
     }
     let hit = &body["hits"][0];
@@ -138,6 +139,30 @@ async fn why_not_names_the_stage() {
 }
 
 #[tokio::test]
+async fn an_expansion_says_what_it_added() {
+    let fixture = Fixture::new();
+    let ask = async |expand: &str| {
+        let body = json!({"query": "who borrows a value", "expand": expand});
+        let outcome = fixture.search(&body.to_string()).await.ok();
+        assert_eq!(outcome["degraded"], json!([]), "{expand}");
+        assert!(!outcome["hits"].as_array().unwrap().is_empty(), "{expand}");
+        outcome["expanded"].clone()
+    };
+    assert_eq!(ask("none").await, Value::Null);
+    let moved = ask("feedback:2").await;
+    assert_eq!((&moved["expansion"], &moved["passages"]), (&json!("feedback:2:0.5"), &json!(2)));
+    assert!(moved["cosine"].as_f64().is_some_and(|cosine| cosine > 0.0), "{moved}");
+    // Five texts: no word is in less than a tenth of them.
+    let learnt = ask("feedback:lexical:2").await;
+    assert_eq!((&learnt["passages"], &learnt["terms"]), (&json!(2), &json!([])));
+    let variants = [
+        json!({"text": "borrows a value", "rule": "statement"}),
+        json!({"text": "borrows value", "rule": "keywords"}),
+    ];
+    assert_eq!(ask("multi-query").await["variants"], json!(variants));
+}
+
+#[tokio::test]
 async fn a_passed_deadline_is_told() {
     let fixture = Fixture::new();
     let outcome = fixture.search(r#"{"query":"value","deadline_ms":0}"#).await.ok();
@@ -166,6 +191,8 @@ async fn refusals_name_the_parameter() {
         (r#"{"query":"a","strategy":"semantic"}"#, "invalid_parameter", Some("strategy")),
         (r#"{"query":"a","fusion":"rrf:x"}"#, "invalid_parameter", Some("fusion")),
         (r#"{"query":"a","strategy":"dense","fusion":"rrf"}"#, "invalid_parameter", Some("fusion")),
+        (r#"{"query":"a","expand":"synonyms"}"#, "invalid_parameter", Some("expand")),
+        (r#"{"query":"a","expand":"feedback:0"}"#, "invalid_parameter", Some("expand")),
         (r#"{"query":"a","filter":"folder >="}"#, "invalid_parameter", Some("filter")),
         (r#"{"query":"a","typos":true}"#, "invalid_parameter", Some("typos")),
         (r#"{"query":"a","explain":"yes"}"#, "invalid_parameter", Some("explain")),

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use clap::Args;
 use engine::filter::Filter;
 use engine::{
-    Detail, DocumentId, Explanation, Hit, Index, LegPlace, NearDuplicates, OpenOptions, OrderedBy,
-    RerankReport, SearchError, SearchOutcome, SearchRequest, Typos, Verify, WhyNot,
+    Added, Detail, DocumentId, Explanation, Hit, Index, LegPlace, NearDuplicates, OpenOptions,
+    OrderedBy, RerankReport, SearchError, SearchOutcome, SearchRequest, Typos, Verify, WhyNot,
 };
 
 use crate::encoder;
-use crate::options::{self, RerankArgs, RerankUse, StrategyArgs, UsageError};
+use crate::options::{self, ExpandArgs, RerankArgs, RerankUse, StrategyArgs, UsageError};
 use crate::progress::FetchBar;
 
 const EXAMPLES: &str = "\
@@ -21,6 +21,7 @@ Examples:
   trovato search '\"borrow checker\" -unsafe HashMap*' --index notes.trovato --strategy lexical
   trovato search 'lifetimes' --index notes.trovato --filter 'year >= 2020 and lang in [en, de]'
   trovato search 'lifetimes' --index notes.trovato --explain --why-not notes/traits.md
+  trovato search 'could you tell me who frees memory?' --index notes.trovato --expand multi-query
   trovato search 'who frees memory' --index notes.trovato --rerank late:idf --rerank-budget-ms 150
 
 Queries: \"a phrase\", +required, -excluded, prefix*. Everything else is text.";
@@ -39,6 +40,9 @@ pub(crate) struct SearchArgs {
 
     #[command(flatten)]
     strategy: StrategyArgs,
+
+    #[command(flatten)]
+    expand: ExpandArgs,
 
     #[command(flatten)]
     rerank: RerankArgs,
@@ -110,6 +114,7 @@ fn parse_id(text: &str) -> Result<DocumentId, String> {
 /// Runs the subcommand.
 pub(crate) fn run(args: SearchArgs) -> anyhow::Result<()> {
     let strategy = args.strategy.resolve()?;
+    let expansion = args.expand.suiting(strategy)?;
     // A lexical search needs no encoder, and should not wait for one.
     let encoder = if strategy.reads_vectors() || args.rerank.needs_encoder() {
         Some(encoder::for_index(&args.index, &FetchBar::default())?.encoder)
@@ -131,6 +136,7 @@ pub(crate) fn run(args: SearchArgs) -> anyhow::Result<()> {
         strategy,
         top: args.top,
         depth: args.depth,
+        expansion,
         rerank: rerank.map(|rerank| rerank.options),
         filter: args.filter,
         per_document: args.per_document,
@@ -174,6 +180,9 @@ fn print(request: &SearchRequest, outcome: &SearchOutcome) -> io::Result<()> {
     if let (Some(id), Some(why_not)) = (&request.why_not, &outcome.why_not) {
         writeln!(out, "why not {id}: {}", tell(why_not))?;
     }
+    if let Some(expanded) = &outcome.expanded {
+        writeln!(out, "{} {}", expanded.expansion, tell_added(&expanded.added))?;
+    }
     for left_out in &outcome.degraded {
         writeln!(out, "left out: {} ({})", left_out.stage, left_out.reason)?;
     }
@@ -185,9 +194,13 @@ fn print(request: &SearchRequest, outcome: &SearchOutcome) -> io::Result<()> {
         let RerankReport { scored, candidates, .. } = report;
         format!("rerank {:.1} ({scored} of {candidates} read), ", ms.rerank)
     });
+    let expand = outcome
+        .expanded
+        .as_ref()
+        .map_or_else(String::new, |_| format!("expand {:.1}, ", ms.expand));
     writeln!(
         out,
-        "{}{:.1} ms: encode {:.1}, lexical {:.1}, dense {:.1}, fusion {:.1}, {rerank}fetch {:.1}{}",
+        "{}{:.1} ms: encode {:.1}, lexical {:.1}, dense {:.1}, fusion {:.1}, {expand}{rerank}fetch {:.1}{}",
         style.dim, ms.total, ms.encode, ms.lexical, ms.dense, ms.fusion, ms.fetch, style.plain
     )
 }
@@ -270,6 +283,25 @@ impl Style {
             Self { bold: "\x1b[1m", dim: "\x1b[2m", mark: "\x1b[1;33m", plain: "\x1b[0m" }
         } else {
             Self::default()
+        }
+    }
+}
+
+fn tell_added(added: &Added) -> String {
+    let list = |parts: Vec<String>, none: &str| {
+        if parts.is_empty() { none.to_owned() } else { parts.join(", ") }
+    };
+    match added {
+        Added::Vector { passages, cosine } => {
+            format!("moved the query's vector towards {passages} passages: cosine {cosine:.3}")
+        }
+        Added::Terms { passages, terms } => {
+            let terms = terms.iter().map(|term| format!("{} {:.3}", term.term, term.share));
+            format!("learnt from {passages} passages: {}", list(terms.collect(), "nothing"))
+        }
+        Added::Variants(variants) => {
+            let variants = variants.iter().map(|it| format!("{:?} ({})", it.text, it.rule));
+            format!("asked also: {}", list(variants.collect(), "nothing, no rule applies"))
         }
     }
 }

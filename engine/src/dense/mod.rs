@@ -9,6 +9,7 @@
 //! higher is better, comparable between all lists of one index.
 
 mod build;
+mod feedback;
 mod flat;
 mod graph;
 mod kernels;

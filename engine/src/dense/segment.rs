@@ -298,6 +298,15 @@ impl VectorSegment {
         self.flat().scored(&query.values, at).map(|entry| entry.score)
     }
 
+    /// The vector of a chunk of this segment as its stored form gives it back, which
+    /// may be somewhat longer or shorter than 1.
+    pub(super) fn vector(&self, ord: ChunkOrd) -> Option<Vec<f32>> {
+        let at = self.ranks.row(ord)?;
+        let mut vector = vec![0.0; self.dim];
+        self.rows().decode(at, &mut vector);
+        Some(vector)
+    }
+
     /// The best allowed chunks, as many as are asked for or as there are: scored,
     /// or the nodes of a walk that are worth scoring.
     pub(super) fn search(&self, search: &SegmentQuery<'_>) -> Found {

@@ -57,6 +57,10 @@ fn term(
         ];
         factors.insert(0, Explanation::node(Quotient, "weight in the query", weight));
     }
+    let weight = clause.clause.weight;
+    if weight != 1.0 {
+        factors.insert(0, Explanation::leaf(weight, "weight of the term after feedback"));
+    }
     Explanation::node(Product, describe(clause), factors)
 }
 

@@ -12,11 +12,13 @@
 
 mod analyzer;
 mod bm25;
+mod code_words;
 mod collect;
 mod cursor;
 mod directory;
 mod error;
 mod explain;
+mod feedback;
 mod field_key;
 mod guard;
 mod highlight;
@@ -54,7 +56,10 @@ use crate::segment_file::Verify;
 
 pub use self::analyzer::stems;
 pub use self::bm25::{Bm25, FieldWeight, FieldWeights};
+pub(crate) use self::code_words::{code_spans, words_of_code};
 pub use self::error::LexicalError;
+pub use self::feedback::ExpansionTerm;
+pub(crate) use self::feedback::LexicalFeedback;
 pub(crate) use self::highlight::Highlighter;
 pub use self::language::{Language, UnknownLanguage};
 pub use self::query::Typos;

@@ -51,6 +51,7 @@ pub(crate) struct LexicalQuery {
     /// None may hold.
     pub(super) excluded: Vec<Condition>,
     plain_text: String,
+    has_operators: bool,
     n_dropped_terms: usize,
 }
 
@@ -59,6 +60,8 @@ pub(crate) struct LexicalQuery {
 pub(super) struct Clause {
     pub(super) matcher: Matcher,
     pub(super) count: u32,
+    /// Factor of all it adds: 1, unless feedback has reweighted the query.
+    pub(super) weight: f64,
 }
 
 /// Holds where one of its matchers does: `HashMap` is a compound or the phrase
@@ -137,6 +140,7 @@ impl LexicalQuery {
             parser.add(&token);
         }
         let mut query = parser.query;
+        query.has_operators = has_operators;
         query.plain_text = if has_operators { plain.join(" ") } else { text.trim().to_owned() };
         query
     }
@@ -146,6 +150,11 @@ impl LexicalQuery {
     /// them it is the trimmed text itself. Empty for a query of exclusions.
     pub(crate) fn plain_text(&self) -> &str {
         &self.plain_text
+    }
+
+    /// Whether a sign, quotes or a star say how the text is meant.
+    pub(crate) fn has_operators(&self) -> bool {
+        self.has_operators
     }
 
     /// How many distinct terms were beyond [`LexicalQuery::MAX_TERMS`] and not
@@ -176,6 +185,7 @@ impl Parser {
             required: Vec::new(),
             excluded: Vec::new(),
             plain_text: String::new(),
+            has_operators: false,
             n_dropped_terms: 0,
         };
         Self { query, seen: HashMap::new(), n_terms: 0 }
@@ -209,7 +219,8 @@ impl Parser {
         // A dropped one is remembered too, beyond the end of the clauses, so
         // that it counts once.
         let at = if self.affords(std::slice::from_ref(&matcher)) {
-            self.query.clauses.push(Clause { matcher: matcher.clone(), count: 1 });
+            let clause = Clause { matcher: matcher.clone(), count: 1, weight: 1.0 };
+            self.query.clauses.push(clause);
             self.query.clauses.len() - 1
         } else {
             usize::MAX

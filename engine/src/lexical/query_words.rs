@@ -55,6 +55,11 @@ impl LexicalSnapshot {
     /// hold it. Asked of the index and not of the query's clauses: those know nothing
     /// of a word inside a phrase, or of one beyond the limit on terms.
     fn rarity(&self, stem: &str) -> Result<f64, LexicalError> {
+        Ok(idf(self.statistics.n_chunks, self.n_holding(stem)?))
+    }
+
+    /// Live chunks that hold a stem, in the field where most do.
+    pub(super) fn n_holding(&self, stem: &str) -> Result<u64, LexicalError> {
         let mut most = 0;
         for field in TextField::STEMMED {
             let mut n = 0;
@@ -71,7 +76,7 @@ impl LexicalSnapshot {
             }
             most = most.max(n);
         }
-        Ok(idf(self.statistics.n_chunks, most))
+        Ok(most)
     }
 }
 

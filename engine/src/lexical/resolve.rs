@@ -213,7 +213,7 @@ impl ResolvedClause {
     }
 
     fn boost(&self, snapshot: &LexicalSnapshot, field: TextField) -> f64 {
-        snapshot.bm25.boost(self.clause.count, self.idf, field)
+        self.clause.weight * snapshot.bm25.boost(self.clause.count, self.idf, field)
     }
 
     /// How often each field of a row holds it.

@@ -1,5 +1,6 @@
 //! Why a search could not be answered.
 
+use super::expansion::{Expansion, ExpansionError};
 use super::filter::FilterError;
 use crate::dense::DenseError;
 use crate::document::DocumentId;
@@ -56,6 +57,18 @@ pub enum SearchError {
     /// for another strategy.
     #[error("a lexical search reads no vector; leave it out, or ask for dense or hybrid")]
     UnusedVector,
+    /// A parameter of the expansion is out of range.
+    #[error(transparent)]
+    Expansion(#[from] ExpansionError),
+    /// The expansion could not change anything. Leave it out, or ask for another
+    /// strategy.
+    #[error("the expansion {expansion} would do nothing: {reason}; leave it out")]
+    UnusedExpansion {
+        /// Which one.
+        expansion: Expansion,
+        /// Why.
+        reason: &'static str,
+    },
     /// The filter does not fit the fields.
     #[error(transparent)]
     Filter(#[from] FilterError),

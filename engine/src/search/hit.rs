@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::expansion::ExpansionReport;
 use super::explain::Explanation;
 use super::why_not::WhyNot;
 use crate::document::{ChunkOrd, DocumentId, FieldValue, Span};
@@ -13,12 +14,17 @@ use crate::rerank::Features;
 /// similarity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ScoreKind {
-    /// BM25 summed over fields: not negative, without an upper bound.
+    /// BM25 summed over fields: not negative, without an upper bound. After lexical
+    /// feedback that of the expanded query.
     Bm25,
-    /// Cosine of query and passage, in `[-1, 1]`.
+    /// Cosine of query and passage, in `[-1, 1]`. After dense feedback that of the
+    /// moved vector.
     Cosine,
     /// The fusion's own scale; comparable within one result only.
     Fused(Fusion),
+    /// The rankings of a query and its variants, summed on the scale of each one's
+    /// distribution; comparable within one result only.
+    Variants,
     /// Those of [`crate::SearchRequest::candidates`].
     Given,
     /// The mixer's scale, see [`crate::Mixer`]; comparable within one result only.
@@ -33,6 +39,7 @@ impl fmt::Display for ScoreKind {
             Self::Bm25 => f.write_str("bm25"),
             Self::Cosine => f.write_str("cosine"),
             Self::Fused(fusion) => write!(f, "{fusion}"),
+            Self::Variants => f.write_str("variants"),
             Self::Given => f.write_str("given"),
             Self::Reranked => f.write_str("reranked"),
         }
@@ -79,6 +86,8 @@ pub enum Stage {
     Encode,
     /// The dense leg.
     Dense,
+    /// Searching for more than was typed.
+    Expand,
     /// Reranking.
     Rerank,
 }
@@ -88,6 +97,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Encode => "encode",
             Self::Dense => "dense",
+            Self::Expand => "expand",
             Self::Rerank => "rerank",
         })
     }
@@ -147,6 +157,8 @@ pub struct StageTimings {
     pub dense: f64,
     /// Fusing.
     pub fusion: f64,
+    /// Expanding the query and searching again.
+    pub expand: f64,
     /// Reranking.
     pub rerank: f64,
     /// Reading texts, grouping, highlighting, explaining.
@@ -164,6 +176,9 @@ pub struct SearchOutcome {
     pub score_kind: ScoreKind,
     /// Generation of the index that was searched.
     pub generation: u64,
+    /// What was searched for besides the query; `None` when nothing was to be, or the
+    /// stage was left out.
+    pub expanded: Option<ExpansionReport>,
     /// How far the reranker read; `None` when none was asked for.
     pub reranked: Option<RerankReport>,
     /// Words of the query beyond the lexical limit, which were not searched.

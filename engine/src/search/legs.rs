@@ -22,13 +22,26 @@ pub(super) static SEARCH_POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
     ThreadPoolBuilder::new().thread_name(|at| format!("search-{at}")).build().ok()
 });
 
+/// What vector the dense leg searched for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum QueryVector {
+    /// The query's.
+    #[default]
+    Encoded,
+    /// The same moved towards passages that it found.
+    Moved,
+}
+
 /// What the legs found; a leg that was not asked for is empty.
 #[derive(Debug, Default)]
 pub(super) struct Legs {
     pub(super) lexical: RankedList,
     pub(super) dense: RankedList,
-    /// The encoded query, unit length.
+    /// The vector that the dense leg searched for, unit length.
     pub(super) vector: Option<Vec<f32>>,
+    pub(super) vector_is: QueryVector,
+    /// What the lexical leg searched for, where that is more than the query.
+    pub(super) expanded_query: Option<LexicalQuery>,
     pub(super) degraded: Vec<Degradation>,
     lexical_ms: f64,
     encode_ms: f64,
@@ -98,7 +111,7 @@ impl Searcher {
         Ok(legs)
     }
 
-    fn lexical_leg(
+    pub(super) fn lexical_leg(
         &self,
         plan: &SearchPlan,
         query: &LexicalQuery,
@@ -131,12 +144,8 @@ impl Searcher {
         };
         let hybrid = plan.fusion().is_some();
         let late = |stage| {
-            plan.deadline.filter(|&deadline| hybrid && started.elapsed() >= deadline).map(
-                |deadline| {
-                    let reason = format!("the deadline of {} ms had passed", deadline.as_millis());
-                    Degradation { stage, reason }
-                },
-            )
+            let missed = plan.missed(started).filter(|_| hybrid);
+            missed.map(|reason| Degradation { stage, reason })
         };
         leg.degraded = late(Stage::Encode);
         if leg.degraded.is_some() {

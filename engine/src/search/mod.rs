@@ -2,15 +2,17 @@
 //!
 //! The ladder: a [`SearchRequest`] is what a caller asks; [`SearchPlan::resolve`]
 //! makes it a plan, in which nothing is left open; the legs turn the plan into
-//! two [`RankedList`](crate::RankedList)s; fusion makes them one; a reranker, where one
-//! is asked for, puts its head in a better order; fetching turns its best entries into
-//! [`Hit`]s.
-//! [`Searcher::search`] shows the stages in order; `legs`, `candidates`, `rerank`,
-//! `fetch`, `explain` and `why_not` hold one stage each.
+//! two [`RankedList`](crate::RankedList)s; fusion makes them one; expansion, where it is
+//! asked for, searches for more than was typed; a reranker, where one is asked for,
+//! puts its head in a better order; fetching turns its best entries into [`Hit`]s.
+//! [`Searcher::search`] shows the stages in order; `legs`, `candidates`, `expand`,
+//! `rerank`, `fetch`, `explain` and `why_not` hold one stage each.
 
 mod candidates;
 mod contributions;
 mod error;
+mod expand;
+mod expansion;
 mod explain;
 mod fetch;
 pub mod filter;
@@ -23,6 +25,7 @@ mod pace;
 mod plan;
 mod request;
 mod rerank;
+mod variants;
 mod why_not;
 
 use std::borrow::Cow;
@@ -30,6 +33,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use error::SearchError;
+pub use expansion::{Added, Expansion, ExpansionError, ExpansionReport};
 pub use explain::{Explanation, Operation};
 pub(crate) use filter_cache::FilterCache;
 pub use hit::{
@@ -38,6 +42,7 @@ pub use hit::{
 pub use pace::RerankPace;
 pub use plan::{RerankPlan, Schedule, SearchPlan};
 pub use request::{Detail, Highlights, NearDuplicates, RerankOptions, SearchRequest, Strategy};
+pub use variants::{QueryVariant, VariantRule};
 pub use why_not::{LegPlace, OrderedBy, WhyNot};
 
 use crate::document::DocumentId;
@@ -48,6 +53,7 @@ use crate::lexical::{Language, LexicalQuery, QueryOptions};
 use crate::ord_set::OrdSet;
 use crate::rerank::RerankPipeline;
 use crate::store::StoredDocument;
+use expand::Asked;
 use rerank::Found;
 use why_not::Trace;
 
@@ -116,14 +122,25 @@ impl Searcher {
         (timings.lexical, timings.encode, timings.dense) = legs.times_ms();
 
         clock.lap();
-        let first = match &request.candidates {
+        let mut first = match &request.candidates {
             None => legs.ranking(&plan),
             Some(candidates) => self.given_ranking(candidates, &allowed, &legs.ranking(&plan)),
         };
         timings.fusion = clock.lap();
 
-        let found =
-            Found { plan: &plan, request, query: &query, legs: &legs, first: &first, started };
+        let asked = Asked { plan: &plan, request, query: &query, allowed: &allowed, started };
+        let expanded = self.expand(asked, &mut legs, &mut first)?;
+        timings.expand = clock.lap();
+
+        let found = Found {
+            plan: &plan,
+            request,
+            query: &query,
+            legs: &legs,
+            rankings: &expanded.rankings,
+            first: &first,
+            started,
+        };
         let mut ranked = self.rank(&found)?;
         timings.rerank = ranked.rerank_ms;
 
@@ -146,15 +163,18 @@ impl Searcher {
         timings.fetch = ranked.select_ms + clock.lap();
         timings.total = started.elapsed().as_secs_f64() * 1e3;
         let mut degraded = std::mem::take(&mut legs.degraded);
+        degraded.extend(expanded.degraded);
         degraded.extend(ranked.degraded.take());
         Ok(SearchOutcome {
             hits,
             score_kind: match &request.candidates {
                 _ if ranked.is_reranked() => ScoreKind::Reranked,
                 Some(_) => ScoreKind::Given,
+                None if !expanded.rankings.is_empty() => ScoreKind::Variants,
                 None => plan.score_kind(),
             },
             generation: self.generation(),
+            expanded: expanded.report,
             reranked: ranked.report,
             n_dropped_terms: query.n_dropped_terms(),
             timings_ms: timings,
@@ -188,15 +208,18 @@ impl Searcher {
         self.generation.texts.n_chunks()
     }
 
-    /// Checks before anything runs that the dense leg will have a vector.
+    /// Checks before anything runs that the dense leg will have its vectors: variants
+    /// are encoded even if the query's own vector is given.
     fn check_vector(&self, request: &SearchRequest, plan: &SearchPlan) -> Result<(), SearchError> {
+        let encodes =
+            request.vector.is_none() || matches!(plan.expansion, Expansion::MultiQuery { .. });
+        if plan.strategy.reads_vectors() && encodes && self.encoder.is_none() {
+            return Err(SearchError::NoEncoder);
+        }
         match &request.vector {
             Some(_) if !plan.strategy.reads_vectors() => Err(SearchError::UnusedVector),
             Some(vector) => {
                 self.generation.vectors.check_query(vector).map_err(SearchError::QueryVector)
-            }
-            None if plan.strategy.reads_vectors() && self.encoder.is_none() => {
-                Err(SearchError::NoEncoder)
             }
             None => Ok(()),
         }

@@ -1,8 +1,9 @@
 //! What will be done: a request with every default filled in and checked.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::error::SearchError;
+use super::expansion::Expansion;
 use super::hit::ScoreKind;
 use super::pace::RerankPace;
 use super::request::{RerankOptions, SearchRequest, Strategy};
@@ -54,6 +55,8 @@ pub struct SearchPlan {
     pub per_document: usize,
     /// How the legs run.
     pub schedule: Schedule,
+    /// What is searched for besides the query.
+    pub expansion: Expansion,
     /// How far the reranking stage goes; `None` without one.
     pub rerank: Option<RerankPlan>,
     /// When no further stage starts.
@@ -69,7 +72,8 @@ impl SearchPlan {
     ///
     /// # Errors
     /// [`SearchError::EmptyQuery`], [`SearchError::QueryTooLong`],
-    /// [`SearchError::NoReranker`], or [`SearchError::OutOfRange`] naming the
+    /// [`SearchError::NoReranker`], [`SearchError::Expansion`],
+    /// [`SearchError::UnusedExpansion`], or [`SearchError::OutOfRange`] naming the
     /// parameter, its value and range.
     pub fn resolve(
         request: &SearchRequest,
@@ -97,6 +101,7 @@ impl SearchPlan {
         } else {
             Schedule::Sequential
         };
+        let expansion = resolve_expansion(request)?;
         let rerank = match request.rerank {
             Some(options) => {
                 let pace = pace.ok_or(SearchError::NoReranker)?;
@@ -110,6 +115,7 @@ impl SearchPlan {
             depth: depth.max(top),
             per_document,
             schedule,
+            expansion,
             rerank,
             deadline: request.deadline_ms.map(Duration::from_millis),
         })
@@ -122,6 +128,12 @@ impl SearchPlan {
             Strategy::Dense => ScoreKind::Cosine,
             Strategy::Hybrid { fusion } => ScoreKind::Fused(fusion),
         }
+    }
+
+    /// Why no further stage starts: the deadline has passed; `None` while it has not.
+    pub(super) fn missed(&self, started: Instant) -> Option<String> {
+        let deadline = self.deadline.filter(|&deadline| started.elapsed() >= deadline)?;
+        Some(format!("the deadline of {} ms had passed", deadline.as_millis()))
     }
 
     /// The fusion, where there are two legs.
@@ -152,6 +164,24 @@ impl RerankPlan {
             ..self
         }
     }
+}
+
+/// The expansion, which must be able to change something.
+fn resolve_expansion(request: &SearchRequest) -> Result<Expansion, SearchError> {
+    let expansion = request.expansion;
+    expansion.check()?;
+    let reason = if expansion == Expansion::None {
+        return Ok(expansion);
+    } else if request.candidates.is_some() {
+        "the ranking is given and not searched for"
+    } else if expansion.suits(request.strategy) {
+        return Ok(expansion);
+    } else if request.strategy.reads_vectors() {
+        "a dense search reads no words"
+    } else {
+        "a lexical search reads no vectors"
+    };
+    Err(SearchError::UnusedExpansion { expansion, reason })
 }
 
 fn in_range(name: &'static str, value: usize, max: usize) -> Result<usize, SearchError> {
@@ -185,6 +215,32 @@ mod tests {
         assert!(error.contains("top") && error.contains("1 to 1000"), "{error}");
         let blank = SearchRequest { query: " \t".into(), ..request };
         assert!(matches!(SearchPlan::resolve(&blank, 10, None), Err(SearchError::EmptyQuery)));
+    }
+
+    #[test]
+    fn an_expansion_that_would_change_nothing_is_refused() {
+        let resolve = |name: &str, strategy| {
+            let expansion = name.parse().unwrap();
+            let request = SearchRequest { expansion, strategy, ..SearchRequest::new("a") };
+            SearchPlan::resolve(&request, 10, None).map(|plan| plan.expansion)
+        };
+        for name in ["none", "feedback", "feedback:lexical", "multi-query"] {
+            let expansion: Expansion = name.parse().unwrap();
+            assert_eq!(resolve(name, Strategy::DEFAULT).unwrap(), expansion);
+        }
+        let message = |name, strategy| resolve(name, strategy).unwrap_err().to_string();
+        let lexical = message("feedback", Strategy::Lexical);
+        assert!(lexical.contains("feedback:3:0.5") && lexical.contains("no vectors"), "{lexical}");
+        assert!(message("feedback:lexical", Strategy::Dense).contains("no words"));
+        let candidates = Some(Vec::new());
+        let expansion = "multi-query".parse().unwrap();
+        let given = SearchRequest { candidates, expansion, ..SearchRequest::new("a") };
+        let error = SearchPlan::resolve(&given, 10, None).unwrap_err();
+        assert!(matches!(error, SearchError::UnusedExpansion { .. }), "{error}");
+        let expansion = Expansion::Feedback { passages: 0, weight: crate::fusion::Weight::HALF };
+        let bad = SearchRequest { expansion, ..SearchRequest::new("a") };
+        let error = SearchPlan::resolve(&bad, 10, None).unwrap_err();
+        assert!(matches!(error, SearchError::Expansion(_)), "{error}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::dense::VectorSearch;
 use crate::document::DocumentId;
 use crate::fusion::{Fusion, Normalization, Weight};
 use crate::lexical::Typos;
+use crate::search::expansion::Expansion;
 use crate::search::filter::Filter;
 
 /// Which legs run, and how their rankings become one.
@@ -103,6 +104,9 @@ pub struct SearchRequest {
     /// Candidates taken from each leg, up to [`SearchRequest::MAX_DEPTH`];
     /// `None` for the larger of [`SearchRequest::DEFAULT_DEPTH`] and `top`.
     pub depth: Option<usize>,
+    /// What is searched for besides the query; refused where it could not change
+    /// anything, see [`Expansion::suits`], and with `candidates`.
+    pub expansion: Expansion,
     /// Whether and how far the searcher's reranker reads on; `None` leaves the
     /// first stage's order.
     pub rerank: Option<RerankOptions>,
@@ -162,6 +166,7 @@ impl SearchRequest {
             strategy: Strategy::DEFAULT,
             top: 10,
             depth: None,
+            expansion: Expansion::None,
             rerank: None,
             candidates: None,
             filter: None,

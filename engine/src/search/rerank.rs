@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::error::SearchError;
+use super::expand::VariantRanking;
 use super::explain::{Explanation, Operation};
 use super::fetch::{Records, Selection, no_text};
 use super::hit::{Degradation, RerankReport, RerankStop, Stage as SearchStage};
@@ -43,6 +44,8 @@ pub(super) struct Found<'a> {
     pub(super) request: &'a SearchRequest,
     pub(super) query: &'a LexicalQuery,
     pub(super) legs: &'a Legs,
+    /// Those that `first` was made from, where the query has variants.
+    pub(super) rankings: &'a [VariantRanking],
     pub(super) first: &'a RankedList,
     /// When the search began.
     pub(super) started: Instant,
@@ -233,7 +236,7 @@ impl Searcher {
             Explanation::leaf(before, "score in the ranking that was given")
         } else {
             let before = ScoredChunk { score: before, ..entry };
-            self.explain(found.plan, found.query, found.legs, before)?
+            self.explain(found, before)?
         };
         let Some(pipeline) = self.reranker.as_ref().filter(|_| ranked.is_reranked()) else {
             return Ok(first);

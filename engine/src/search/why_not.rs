@@ -29,7 +29,8 @@ pub enum WhyNot {
     NotIndexed,
     /// It is there, but no chunk of it passes the filter.
     Filtered,
-    /// No leg ranks any chunk of it among its candidates.
+    /// No leg ranks any chunk of it among its candidates, not for a variant of the query
+    /// either; the places are those for the query itself, after feedback.
     BeyondDepth {
         /// Candidates a leg takes.
         depth: usize,
@@ -148,9 +149,10 @@ impl Searcher {
             Some(old) if old.rank <= new.rank => Some(old),
             Some(_) | None => Some(new),
         };
+        let query = trace.legs.expanded_query.as_ref().unwrap_or(trace.query);
         for &ord in ords {
             if trace.plan.strategy != Strategy::Dense {
-                let place = generation.lexical.rank_of(trace.query, ord, Some(trace.allowed))?;
+                let place = generation.lexical.rank_of(query, ord, Some(trace.allowed))?;
                 if let Some((rank, score)) = place {
                     lexical = better(lexical, place_of(rank, score, &trace.legs.lexical));
                 }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use corpora::Topic;
 use engine::{
-    DocumentId, NearDuplicates, RerankOptions, SearchOutcome, SearchRequest, Searcher, Span, Strategy,
+    DocumentId, NearDuplicates, RerankOptions, SearchOutcome, SearchRequest, Searcher, Span,
+    Strategy,
 };
 use serde::{Deserialize, Serialize};
 

@@ -10,7 +10,7 @@ mod judged;
 mod resolve;
 
 use corpora::{Qrels, Question, QuestionKind, Topic};
-use engine::{NearDuplicates, RerankReport, SearchRequest, Searcher, Strategy};
+use engine::{Expansion, NearDuplicates, RerankReport, SearchRequest, Searcher, Strategy};
 
 pub use judged::{JudgedQuestion, JudgedRanking, LostJudgments, join_judgments};
 pub use resolve::{
@@ -47,13 +47,22 @@ fn measures() -> Vec<RequestedMeasure> {
 pub struct QuestionSystem {
     /// Which legs.
     pub strategy: Strategy,
+    /// What is searched for besides the question; it must suit the strategy.
+    pub expansion: Expansion,
     /// What reranks; `None` leaves the first stage's order.
     pub rerank: Option<RerankSetup>,
 }
 
+impl QuestionSystem {
+    /// Whether it is the legs alone.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.rerank.is_none() && self.expansion == Expansion::None
+    }
+}
+
 impl From<Strategy> for QuestionSystem {
     fn from(strategy: Strategy) -> Self {
-        Self { strategy, rerank: None }
+        Self { strategy, expansion: Expansion::None, rerank: None }
     }
 }
 
@@ -137,6 +146,7 @@ fn score_system(
     };
     let request = SearchRequest {
         strategy: system.strategy,
+        expansion: system.expansion,
         rerank: system.rerank.as_ref().map(|setup| setup.options),
         top: TOP,
         near_duplicates: NearDuplicates::List,

@@ -15,7 +15,9 @@ use std::collections::HashMap;
 
 use corpora::{LoggedHit, LoggedRequest, LoggedSearch, Topic};
 use engine::filter::Filter;
-use engine::{DocumentId, Fusion, NearDuplicates, SearchRequest, Searcher, Span, Strategy, Typos};
+use engine::{
+    DocumentId, Expansion, Fusion, NearDuplicates, SearchRequest, Searcher, Span, Strategy, Typos,
+};
 
 pub use judging::{
     JudgedQuestions, JudgingLine, judging_lines, parse_judging_lines, questions_from_judgments,
@@ -178,6 +180,7 @@ fn request(logged: &LoggedRequest, strategy: Option<Strategy>) -> Result<SearchR
         fusion: _,
         top,
         depth,
+        expand,
         // A replay asks what another first stage would show; its users had a
         // reranker, and the comparison says by how much that differs.
         rerank: _,
@@ -189,11 +192,16 @@ fn request(logged: &LoggedRequest, strategy: Option<Strategy>) -> Result<SearchR
     } = logged;
     let unreadable = |reason: String| EvalError::LoggedRequest { query: query.clone(), reason };
     let filter = filter.as_deref().map(Filter::parse).transpose();
+    let strategy = match strategy {
+        Some(strategy) => strategy,
+        None => logged_strategy(logged).map_err(unreadable)?,
+    };
+    let expansion = expand.as_deref().map_or(Ok(Expansion::None), str::parse::<Expansion>);
+    let expansion = expansion.map_err(|error| unreadable(error.to_string()))?;
     Ok(SearchRequest {
-        strategy: match strategy {
-            Some(strategy) => strategy,
-            None => logged_strategy(logged).map_err(unreadable)?,
-        },
+        strategy,
+        // Another strategy may lack the leg that was expanded.
+        expansion: if expansion.suits(strategy) { expansion } else { Expansion::None },
         top: *top,
         depth: *depth,
         filter: filter.map_err(|error| unreadable(error.to_string()))?,

@@ -18,6 +18,7 @@ const TOP_STEPS = [10, 25, 50, 100];
 const LEFT_OUT = {
   encode: "Found by words only",
   dense: "Found by words only",
+  expand: "Not expanded",
   rerank: "Not reranked",
 };
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use corpora::{LoggedHit, LoggedRequest, LoggedSearch};
-use engine::{NearDuplicates, SearchOutcome, SearchRequest, StageTimings, Strategy, Typos};
+use engine::{
+    Expansion, NearDuplicates, SearchOutcome, SearchRequest, StageTimings, Strategy, Typos,
+};
 use jiff::Timestamp;
 
 use crate::collections::Collection;
@@ -53,6 +55,7 @@ fn logged_request(
         strategy,
         top,
         depth,
+        expansion,
         rerank,
         // No client can give them.
         candidates: _,
@@ -80,6 +83,7 @@ fn logged_request(
         fusion,
         top: *top,
         depth: *depth,
+        expand: (*expansion != Expansion::None).then(|| expansion.to_string()),
         // The budget depends on the day, as the deadline does.
         rerank: rerank.and(reranker).map(str::to_owned),
         rerank_depth: rerank.and_then(|options| options.depth),
@@ -91,7 +95,7 @@ fn logged_request(
 }
 
 fn timings(timings: StageTimings) -> BTreeMap<String, f64> {
-    let StageTimings { plan, filter, encode, lexical, dense, fusion, rerank, fetch, total } =
+    let StageTimings { plan, filter, encode, lexical, dense, fusion, expand, rerank, fetch, total } =
         timings;
     [
         ("plan", plan),
@@ -100,6 +104,7 @@ fn timings(timings: StageTimings) -> BTreeMap<String, f64> {
         ("lexical", lexical),
         ("dense", dense),
         ("fusion", fusion),
+        ("expand", expand),
         ("rerank", rerank),
         ("fetch", fetch),
         ("total", total),

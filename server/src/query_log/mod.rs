@@ -209,6 +209,7 @@ mod tests {
                 fusion: None,
                 top: 10,
                 depth: None,
+                expand: None,
                 rerank: None,
                 rerank_depth: None,
                 filter: None,

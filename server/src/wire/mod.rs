@@ -5,6 +5,7 @@
 
 mod collection;
 mod document;
+mod expansion;
 mod explanation;
 mod field;
 mod outcome;

@@ -9,6 +9,7 @@ use engine::{
 use serde::Serialize;
 use serde_json::Value;
 
+use super::expansion::ExpansionBody;
 use super::explanation::ExplanationBody;
 use super::field::fields_body;
 use super::why_not::WhyNotBody;
@@ -25,6 +26,8 @@ pub struct OutcomeBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     collection: Option<String>,
     hits: Vec<HitBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expanded: Option<ExpansionBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reranked: Option<RerankBody>,
     timings_ms: TimingsBody,
@@ -83,6 +86,7 @@ struct TimingsBody {
     lexical: f64,
     dense: f64,
     fusion: f64,
+    expand: f64,
     rerank: f64,
     fetch: f64,
     total: f64,
@@ -100,6 +104,7 @@ impl OutcomeBody {
             hits,
             score_kind,
             generation,
+            expanded,
             reranked,
             n_dropped_terms,
             timings_ms,
@@ -111,6 +116,7 @@ impl OutcomeBody {
             query: request.query.clone(),
             collection: collection.map(str::to_owned),
             hits: hits.into_iter().map(|hit| HitBody::new(hit, &score_kind)).collect(),
+            expanded: expanded.map(ExpansionBody::from),
             reranked: reranked.map(RerankBody::from),
             timings_ms: timings_ms.into(),
             degraded: degraded.into_iter().map(DegradationBody::from).collect(),
@@ -190,8 +196,18 @@ impl From<RerankReport> for RerankBody {
 
 impl From<StageTimings> for TimingsBody {
     fn from(timings: StageTimings) -> Self {
-        let StageTimings { plan, filter, encode, lexical, dense, fusion, rerank, fetch, total } =
-            timings;
-        Self { plan, filter, encode, lexical, dense, fusion, rerank, fetch, total }
+        let StageTimings {
+            plan,
+            filter,
+            encode,
+            lexical,
+            dense,
+            fusion,
+            expand,
+            rerank,
+            fetch,
+            total,
+        } = timings;
+        Self { plan, filter, encode, lexical, dense, fusion, expand, rerank, fetch, total }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use engine::filter::{Filter, FilterSyntaxError};
 use engine::{
-    Detail, DocumentId, Fusion, Highlights, NearDuplicates, RerankOptions, SearchRequest, Strategy,
-    Typos, VectorSearch,
+    Detail, DocumentId, Expansion, Fusion, Highlights, NearDuplicates, RerankOptions,
+    SearchRequest, Strategy, Typos, VectorSearch,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -25,6 +25,7 @@ pub(crate) struct SearchBody {
     fusion: Option<String>,
     top: Option<u64>,
     depth: Option<u64>,
+    expand: Option<String>,
     rerank: Option<String>,
     rerank_depth: Option<u64>,
     rerank_budget_ms: Option<u64>,
@@ -56,7 +57,7 @@ const TYPOS: [(&str, Typos); 2] = [("exact", Typos::Exact), ("one_edit", Typos::
 const NEAR_DUPLICATES: [(&str, NearDuplicates); 2] =
     [("group", NearDuplicates::Group), ("list", NearDuplicates::List)];
 
-const PARAMETERS: &str = "query, vector, collection, strategy, fusion, top, depth, rerank, rerank_depth, \
+const PARAMETERS: &str = "query, vector, collection, strategy, fusion, top, depth, expand, rerank, rerank_depth, \
                           rerank_budget_ms, filter, per_document, typos, explain, highlights, why_not, deadline_ms, near_duplicates";
 
 impl SearchBody {
@@ -80,6 +81,7 @@ impl SearchBody {
             fusion,
             top,
             depth,
+            expand,
             rerank,
             rerank_depth,
             rerank_budget_ms,
@@ -114,6 +116,7 @@ impl SearchBody {
         }
         request.depth =
             depth.map(|depth| in_range("depth", depth, limits.max_depth)).transpose()?;
+        request.expansion = resolve_expansion(expand.as_deref(), request.strategy)?;
         let rerank_depth = rerank_depth
             .map(|depth| in_range("rerank_depth", depth, limits.max_rerank_depth))
             .transpose()?;
@@ -180,6 +183,19 @@ fn resolve_strategy(legs: Legs, fusion: Option<&str>) -> Result<Strategy, ApiErr
             text,
             "it needs the hybrid strategy; the one asked for has nothing to fuse",
         )),
+    }
+}
+
+/// What is searched for besides the query; it must be able to change something.
+fn resolve_expansion(name: Option<&str>, strategy: Strategy) -> Result<Expansion, ApiError> {
+    let Some(text) = name else { return Ok(Expansion::None) };
+    let expansion: Expansion =
+        text.parse().map_err(|error| ApiError::invalid("expand", text, error))?;
+    if expansion.suits(strategy) {
+        Ok(expansion)
+    } else {
+        let reason = "the strategy asked for lacks the leg that it changes; leave it out";
+        Err(ApiError::invalid("expand", text, reason))
     }
 }
 
@@ -293,6 +309,7 @@ mod tests {
     fn every_parameter_arrives() {
         let request = request(
             r#"{"query":"a","vector":[0.6,0.8],"strategy":"hybrid","fusion":"rrf:7","top":3,"depth":50,
+                "expand":"feedback:5:0.25",
                 "per_document":2,"typos":"one_edit","explain":true,"highlights":false,"why_not":"b/c",
                 "deadline_ms":9,"near_duplicates":"list","filter":"lang = en"}"#,
         )
@@ -300,12 +317,24 @@ mod tests {
         assert_eq!(request.strategy, Strategy::Hybrid { fusion: "rrf:7".parse().unwrap() });
         assert_eq!(request.vector.as_deref(), Some(&[0.6, 0.8][..]));
         assert_eq!((request.top, request.depth, request.per_document), (3, Some(50), Some(2)));
+        assert_eq!(request.expansion, "feedback:5:0.25".parse().unwrap());
         assert_eq!((request.typos, request.detail), (Typos::OneEdit, Detail::Explained));
         assert_eq!(request.highlights, Highlights::Off);
         assert_eq!(request.why_not.unwrap().as_str(), "b/c");
         assert_eq!(request.deadline_ms, Some(9));
         assert_eq!(request.near_duplicates, NearDuplicates::List);
         assert!(request.filter.is_some());
+    }
+
+    #[test]
+    fn an_expansion_is_known_and_does_something() {
+        let message = |body: &str| request(body).unwrap_err().to_string();
+        let unknown = message(r#"{"query":"a","expand":"synonyms"}"#);
+        assert!(unknown.contains("expand") && unknown.contains("multi-query[:W]"), "{unknown}");
+        let idle = message(r#"{"query":"a","strategy":"lexical","expand":"feedback"}"#);
+        assert!(idle.contains("lacks the leg"), "{idle}");
+        let none = request(r#"{"query":"a","strategy":"lexical","expand":"none"}"#).unwrap();
+        assert_eq!(none.expansion, Expansion::None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use ingest::chunk::ChunkerSpec;
 
 use super::recipe::{EvalBars, RecipeArgs, index_cache};
 use super::table::print_scores;
-use crate::options::{RerankArgs, RerankUse, StrategyArgs, UsageError, print_json};
+use crate::options::{ExpandArgs, RerankArgs, RerankUse, StrategyArgs, UsageError, print_json};
 use crate::progress::FetchBar;
 
 const EXAMPLES: &str = "\
@@ -21,6 +21,7 @@ Examples:
   trovato eval collection beir/scifact
   trovato eval collection beir/scifact --strategy lexical --measures nDCG@10,R@100,MAP --json
   trovato eval collection beir/scifact --split train --fusion rrf:60 --run-out rrf.run
+  trovato eval collection beir/scifact --split train --expand feedback:3:0.5 --run-out moved.run
   trovato eval collection beir/scifact --rerank late:idf --rerank-depth 50 --features-out f.jsonl
 
 The folder holds corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv. The index is kept below
@@ -44,6 +45,9 @@ pub(super) struct CollectionArgs {
 
     #[command(flatten)]
     strategy: StrategyArgs,
+
+    #[command(flatten)]
+    expand: ExpandArgs,
 
     #[command(flatten)]
     rerank: RerankArgs,
@@ -79,6 +83,7 @@ pub(super) struct CollectionArgs {
 
 pub(super) fn run(args: CollectionArgs) -> anyhow::Result<()> {
     let strategy = args.strategy.resolve()?;
+    let expansion = args.expand.suiting(strategy)?;
     let collection = BeirCollection::open(&args.dir, &args.split)?;
     if collection.n_missing_topics > 0 {
         let (n, name) = (collection.n_missing_topics, &collection.name);
@@ -95,6 +100,7 @@ pub(super) fn run(args: CollectionArgs) -> anyhow::Result<()> {
         recipe,
         strategy,
         depth: args.depth,
+        expansion,
         rerank,
         measures: args.measures,
         own_document: if args.remove_own { OwnDocument::Remove } else { OwnDocument::Keep },

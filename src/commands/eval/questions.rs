@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use corpora::rust_docs::{PageManifest, RustDocs};
 use corpora::{Question, QuestionSplit, rust_docs_questions};
-use engine::{Index, OpenOptions, Strategy, Verify};
+use engine::{Expansion, Index, OpenOptions, Strategy, Verify};
 use eval::{
-    EvalProgress, QuestionScoreReport, QuestionSystem, drafts_notice, evaluate_questions, index_books,
+    EvalProgress, QuestionScoreReport, QuestionSystem, RerankSetup, drafts_notice,
+    evaluate_questions, index_books,
 };
 use ingest::chunk::ChunkerSpec;
 
@@ -53,6 +54,11 @@ pub(super) struct QuestionsArgs {
     #[command(flatten)]
     rerank: RerankArgs,
 
+    /// What is searched for besides the question, as for `trovato search`: shown beside
+    /// the same strategies without it
+    #[arg(long = "expand", value_name = "METHOD", default_value_t = Expansion::None)]
+    expansion: Expansion,
+
     /// Which questions
     #[arg(long, value_enum, default_value = "all")]
     split: SplitName,
@@ -79,12 +85,8 @@ pub(super) fn run(args: &QuestionsArgs) -> anyhow::Result<()> {
         let bars = EvalBars::new();
         index_books(&recipe, (&index_cache()?, args.recipe.reuse()), bars.indexing())?.index
     };
-    let encoder = index.encoder();
-    let rerank = args.rerank.load(encoder, &FetchBar::default(), RerankUse::Hits)?;
-    let legs = [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT].map(QuestionSystem::from);
-    let reranked = QuestionSystem { rerank, ..Strategy::DEFAULT.into() };
-    let with_reranker = reranked.rerank.is_some().then_some(reranked);
-    let systems: Vec<_> = legs.into_iter().chain(with_reranker).collect();
+    let rerank = args.rerank.load(index.encoder(), &FetchBar::default(), RerankUse::Hits)?;
+    let systems = systems(args.expansion, rerank);
     let report = evaluate_questions(&index.searcher(), &questions, &systems)?;
     let report = QuestionScoreReport::new(&report)?;
     match drafts_notice(&questions) {
@@ -97,6 +99,22 @@ pub(super) fn run(args: &QuestionsArgs) -> anyhow::Result<()> {
     }
     print_questions(&mut io::stdout().lock(), &report)?;
     Ok(())
+}
+
+/// Every strategy as it is and with the expansion where that suits it, and the hybrid
+/// reranked.
+fn systems(expansion: Expansion, rerank: Option<RerankSetup>) -> Vec<QuestionSystem> {
+    let plain = [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT].map(QuestionSystem::from);
+    let expanded = plain
+        .iter()
+        .filter(|system| expansion != Expansion::None && expansion.suits(system.strategy))
+        .map(|system| QuestionSystem { expansion, ..system.clone() });
+    let reranked = rerank.map(|setup| QuestionSystem {
+        expansion,
+        rerank: Some(setup),
+        ..Strategy::DEFAULT.into()
+    });
+    plain.iter().cloned().chain(expanded).chain(reranked).collect()
 }
 
 fn questions(args: &QuestionsArgs) -> anyhow::Result<Vec<Question>> {

@@ -14,6 +14,9 @@ pub(super) fn print_scores(out: &mut impl Write, report: &ScoreReport) -> io::Re
         write!(out, " {fusion}")?;
     }
     writeln!(out)?;
+    if let Some(expand) = &report.expand {
+        writeln!(out, "expanded by {expand}")?;
+    }
     print_rerank(out, report.rerank.as_ref())?;
     if let Some(indexing) = &report.indexing {
         writeln!(
@@ -66,13 +69,18 @@ pub(crate) fn print_questions(
         let StrategyReport {
             strategy: name,
             fusion,
+            expand,
             rerank,
             documents,
             passages,
             differences,
             timings_ms,
         } = strategy;
-        writeln!(out, "\n{name} {}", fusion.as_deref().unwrap_or_default())?;
+        write!(out, "\n{name} {}", fusion.as_deref().unwrap_or_default())?;
+        match expand {
+            Some(expand) => writeln!(out, " expanded by {expand}")?,
+            None => writeln!(out)?,
+        }
         print_rerank(out, rerank.as_ref())?;
         let moved = differences.as_ref();
         for (level, estimates, moved) in [
@@ -81,7 +89,7 @@ pub(crate) fn print_questions(
         ] {
             writeln!(out, " {level}")?;
             print_estimates(out, estimates)?;
-            print_differences(out, moved, "its first stage")?;
+            print_differences(out, moved, "the strategy alone")?;
         }
         if let Some(total) = timings_ms.get("total") {
             writeln!(out, "  {:.2} ms a question (p50), {:.2} (p99)", total.p50, total.p99)?;
