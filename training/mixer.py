@@ -2,7 +2,7 @@
 
     python mixer.py --sets OUT/mixer-sets --features OUT/mixer-features --to mixer.json --report loco.csv
 
-A softmax over each query's candidates, fitted by L-BFGS-B with an L2 penalty;
+Maximises nDCG with soft ranks by L-BFGS-B, with a penalty that pulls to the weights set by hand;
 every collection counts the same, and of it either first stage. Penalty and
 features are chosen by what fits on all collections but one do on that one (leave
 one collection out): the mean over collections, and no collection may be worse than
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import logsumexp, softmax
+from scipy.special import expit
 
 from evaluate import read_qrels
 from rerank import read_jsonl
@@ -32,14 +32,22 @@ RISING = ("first_stage", "rerank", "rerank_in_query", "max_sim")
 QUERY = ("query_words", "question", "code_query", "legs_agree", "lead")
 CANDIDATE = ("lexical", "dense", "lexical_rank", "dense_rank", "word_match", "title_match", "code_match")
 FEATURES = (*QUERY, *CANDIDATE, *RISING)
-EXTRAS = (*CANDIDATE, "rerank", *(f"{q} * rerank_in_query" for q in QUERY))
+# What may be added; the two of a pair come together, since one alone would prefer its leg.
+EXTRAS = (
+    *((name,) for name in (*CANDIDATE, "rerank", *(f"{q} * rerank_in_query" for q in QUERY))),
+    ("lexical", "dense"),
+    ("lexical_rank", "dense_rank"),
+)
+LATE = (("max_sim",), *((f"{q} * max_sim",) for q in QUERY))
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3)
-# A further term must earn this much nDCG@10, and may cost no collection more than that.
-LEAST_GAIN, MOST_LOSS = 0.002, 0.001
-MOST_EXTRAS = 3
+# What is added must earn this much nDCG@10, and may cost no collection as much.
+LEAST_GAIN = MOST_LOSS = 0.003
+MOST_TERMS = 5
 # What the features of a query reach, for the bound on falling products. A lead may be larger, and rarely is.
 REACH = 1.0
 SAMPLES = 2000
+# Of the sigmoid that makes ranks soft, on the scale of the first stage's feature.
+WIDTH = 0.05
 
 
 @dataclass
@@ -85,35 +93,44 @@ def read_topics(sets: Path, features: Path) -> list[Topic]:
 
 
 def fit(topics: Sequence[Topic], terms: Sequence[str], penalty: float) -> np.ndarray:
-    """Weights of the terms, `[terms]`."""
-    useful = [t for t in topics if 0 < np.count_nonzero(t.gains) < len(t.gains)]
-    blocks: dict[tuple[str, str], int] = {}
-    for t in useful:
-        blocks[t.collection, t.stage] = blocks.get((t.collection, t.stage), 0) + 1
-    share = np.array([1 / (len(blocks) * blocks[t.collection, t.stage]) for t in useful])
-    # All topics as one array; a place without a candidate has no target and takes no part in a softmax.
-    longest = max(len(t.gains) for t in useful)
-    x, target = np.zeros((len(useful), longest, len(terms))), np.zeros((len(useful), longest))
-    absent = np.zeros((len(useful), longest))
-    for i, t in enumerate(useful):
+    """Weights of the terms, `[terms]`; the first stage's is 1, the others are what they are beside it.
+
+    What is maximised is nDCG with soft ranks: each other candidate counts by the sigmoid of its
+    lead over `WIDTH`. The penalty pulls to the weights set by hand.
+    """
+    shares: dict[tuple[str, str], int] = {}
+    for t in topics:
+        shares[t.collection, t.stage] = shares.get((t.collection, t.stage), 0) + 1
+    # One entry for every relevant candidate: how the others differ from it, and what its place is worth.
+    lead, worth, longest = [], [], max(len(t.gains) for t in topics)
+    for t in topics:
         columns = t.columns(terms)
-        n = len(columns)
-        x[i, :n], target[i, :n] = columns - columns.mean(axis=0), t.gains / t.gains.sum()
-        absent[i, n:] = -np.inf
-    spread = np.sqrt(np.einsum("t,tcf->f", share, x**2) / longest)
-    spread[spread == 0] = 1
-    x /= spread
+        for i in np.flatnonzero(t.gains):
+            others = np.full((longest, len(terms)), np.nan)
+            others[: len(columns)] = columns - columns[i]
+            lead.append(others)
+            worth.append(t.gains[i] / t.ideal / (len(shares) * shares[t.collection, t.stage]))
+    x, gain = np.array(lead), np.array(worth)
+    absent = np.isnan(x[:, :, 0])
+    x[absent] = 0
+    free = [i for i, term in enumerate(terms) if term != "first_stage"]
+    start = np.array([HAND.get(terms[i], 0) / HAND["first_stage"] for i in free])
 
-    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        scores = x @ weights
-        chances = softmax(scores + absent, axis=1)
-        value = share @ (logsumexp(scores + absent, axis=1) - (target * scores).sum(axis=1))
-        slope = np.einsum("t,tc,tcf->f", share, chances - target, x, optimize=True)
-        return value + penalty / 2 * float(weights @ weights), slope + penalty * weights
+    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
+        weights = np.ones(len(terms))
+        weights[free] = values
+        above = expit(np.where(absent, -np.inf, x @ weights) / WIDTH)
+        # The candidate itself counts one half.
+        rank = 0.5 + above.sum(axis=1)
+        value = -gain @ (1 / np.log2(1 + rank)) + penalty / 2 * ((values - start) ** 2).sum()
+        by_rank = gain / (np.log(2) * (1 + rank) * np.log2(1 + rank) ** 2)
+        slope = np.einsum("rc,rcf->f", by_rank[:, None] * above * (1 - above) / WIDTH, x, optimize=True)[free]
+        return value, slope + penalty * (values - start)
 
-    bounds = [(0.0, None) if term in RISING else (None, None) for term in terms]
-    found = minimize(loss, np.full(len(terms), 0.1), jac=True, method="L-BFGS-B", bounds=bounds)
-    return rising(dict(zip(terms, (found.x / spread).tolist(), strict=True)))
+    bounds = [(0.0, None) if terms[i] in RISING else (None, None) for i in free]
+    weights = np.ones(len(terms))
+    weights[free] = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return rising(dict(zip(terms, weights.tolist(), strict=True)))
 
 
 def rising(weights: dict[str, float]) -> np.ndarray:
@@ -170,38 +187,41 @@ def interval(topics: Sequence[Topic], difference: np.ndarray) -> tuple[float, fl
     return float(low), float(high)
 
 
-def best_penalty(topics: Sequence[Topic], terms: Sequence[str]) -> float:
-    """Of equal ones the strongest."""
-    return max(PENALTIES, key=lambda p: (round(mean(topics, leave_one_out(topics, terms, p)), 4), p))
+def best_penalty(topics: Sequence[Topic], terms: Sequence[str]) -> tuple[float, np.ndarray]:
+    """The penalty, of equal ones the strongest, and what it gives each topic when its collection is left out."""
+    tried = [(penalty, leave_one_out(topics, terms, penalty)) for penalty in PENALTIES]
+    return max(tried, key=lambda t: (round(mean(topics, t[1]), 4), t[0]))
 
 
-def choose(topics: Sequence[Topic], extras: Sequence[str], say: Callable[[str], None]) -> tuple[list[str], float]:
-    """Terms and penalty: from the base on, the extra that gains most, as long as one earns its place."""
+def worst_change(topics: Sequence[Topic], change: np.ndarray) -> float:
+    """The mean change of the collection that fares worst, over both first stages."""
+    names = sorted({t.collection for t in topics})
+    return min(float(np.mean([c for t, c in zip(topics, change, strict=True) if t.collection == n])) for n in names)
+
+
+def choose(topics: Sequence[Topic], extras: Sequence[tuple[str, ...]], say: Callable[[str], None]) -> list[str]:
+    """From the base on, what gains most, as long as something earns its place."""
     terms = list(BASE)
-    penalty = best_penalty(topics, terms)
-    values = leave_one_out(topics, terms, penalty)
+    penalty, values = best_penalty(topics, terms)
     say(f"{' + '.join(terms)}: {mean(topics, values):.4f}, penalty {penalty}")
-    while len(terms) < len(BASE) + MOST_EXTRAS:
-        before = by_collection(topics, values)
-        tried = []
-        for extra in (e for e in extras if e not in terms):
-            new = leave_one_out(topics, [*terms, extra], penalty)
-            after = by_collection(topics, new)
-            worst = min(after[key] - before[key] for key in before)
-            tried.append((mean(topics, new) - mean(topics, values), worst, extra, new))
-            say(f"  + {extra}: {tried[-1][0]:+.4f}, worst {worst:+.4f}")
-        good = [t for t in tried if t[0] >= LEAST_GAIN and t[1] >= -MOST_LOSS]
+    while True:
+        good = []
+        for extra in (e for e in extras if not set(e) & set(terms) and len(terms) + len(e) <= MOST_TERMS):
+            penalty, new = best_penalty(topics, [*terms, *extra])
+            gain, worst = mean(topics, new) - mean(topics, values), worst_change(topics, new - values)
+            say(f"  + {', '.join(extra)}: {gain:+.4f}, worst collection {worst:+.4f}, penalty {penalty}")
+            if gain >= LEAST_GAIN and worst > -MOST_LOSS:
+                good.append((gain, extra, new))
         if not good:
-            break
-        gain, worst, extra, values = max(good, key=lambda t: t[0])
-        terms.append(extra)
-        say(f"takes {extra}: {gain:+.4f}, worst {worst:+.4f}")
-    return terms, best_penalty(topics, terms)
+            return terms
+        _, extra, values = max(good, key=lambda g: g[0])
+        terms += extra
+        say(f"takes {', '.join(extra)}: {mean(topics, values):.4f}")
 
 
 def as_json(name: str, terms: Sequence[str], weights: np.ndarray) -> dict:
-    """The file that the engine reads, on the scale on which the base weighs 1."""
-    scale = sum(w for t, w in zip(terms, weights, strict=True) if t in BASE)
+    """The file that the engine reads; features that rise weigh 1 together, as those set by hand do."""
+    scale = sum(w for t, w in zip(terms, weights, strict=True) if " * " not in t and w > 0)
     rounded = {t: round(float(w / scale), 3) for t, w in zip(terms, weights, strict=True)}
     out = {"format": 1, "name": name, "weights": {t: w for t, w in rounded.items() if " * " not in t}}
     if products := {t: w for t, w in rounded.items() if " * " in t}:
@@ -238,18 +258,17 @@ def main() -> None:
     parser.add_argument("--report", type=Path, help="leave-one-collection-out results as CSV")
     args = parser.parse_args()
     topics = read_topics(args.sets, args.features)
-    extras = [*EXTRAS, *(["max_sim", *(f"{q} * max_sim" for q in QUERY)] if args.late else [])]
+    extras = [*EXTRAS, *(LATE if args.late else ())]
     # What never differs between candidates cannot be learned from.
-    extras = [e for e in extras if any(np.ptp(t.columns([e])) > 0 for t in topics)]
+    extras = [e for e in extras if all(any(np.ptp(t.columns([n])) > 0 for t in topics) for n in e)]
     if args.terms:
         terms = [t.strip() for t in args.terms.split(",")]
-        penalty = best_penalty(topics, terms)
     else:
-        terms, penalty = choose(topics, extras, lambda line: print(line, flush=True))
+        terms = choose(topics, extras, lambda line: print(line, flush=True))
+    penalty, left_out = best_penalty(topics, terms)
     first = measure(topics, ["first_stage"], np.ones(1))
     hand = measure(topics, list(HAND), np.array(list(HAND.values())))
     alone = measure(topics, ["rerank"], np.ones(1))
-    left_out = leave_one_out(topics, terms, penalty)
     others = {"first stage": first, "hand-set": hand, "model alone": alone}
     rows = rows_of("left out", topics, left_out, others)
     made = as_json(args.name, terms, fit(topics, terms, penalty))

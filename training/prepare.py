@@ -41,9 +41,9 @@ CANDIDATES = 16
 DEV_SHARE = 1 / 16
 DEV_PAIRS = {"squad": 60, "medquad": 50, "arxiv": 50, "docs": 50, "rust": 50}
 # How often a pair of a kind is used, each time through other windows; once where nothing is said.
-COPIES = {("rust", "question"): 2}
-# Words of a passage, and how often: a sentence, around it, what the engine shows, a chunk.
-BUDGETS = [((12, 30), 0.2), ((35, 65), 0.4), ((65, 105), 0.34), ((105, 160), 0.06)]
+COPIES = {("rust", "question"): 4}
+# Words of a passage, and how often: a sentence, around it, a paragraph, a chunk.
+BUDGETS = [((12, 30), 0.2), ((35, 65), 0.35), ((65, 105), 0.28), ((105, 160), 0.17)]
 # How often titles stand in front: the engine shows them where there are any. Where the query was made from
 # the very title, it would give the answer away.
 TITLED = 0.35
@@ -203,14 +203,14 @@ def split_dev(source: Source, wanted: int, rng: random.Random) -> tuple[list[Pai
 
 
 def sources(data: Path, html: Path, rng: random.Random) -> list[Source]:
-    abstracts = {"question": 180, "definition": 160, "title": 140, "conclusion": 220, "sentence": 120}
+    abstracts = {"question": 500, "definition": 600, "title": 500, "conclusion": 700, "sentence": 400}
     return [
-        squad(data, rng, "train", 900),
-        medquad(data, rng, {"question": 700, "claim": 120}, 2500),
-        arxiv(data, rng, 2500, abstracts),
-        docs_sections(data, rng, 2800, 1500),
-        rust(html, rng, {"question": 400, "heading": 650, "code": 200, "sentence": 90}),
-        tldr(data, rng, 1000, 80),
+        squad(data, rng, "train", 2600),
+        medquad(data, rng, {"question": 1900, "claim": 500}, 7000),
+        arxiv(data, rng, 6000, abstracts),
+        docs_sections(data, rng, 6500, 4300),
+        rust(html, rng, {"question": 400, "heading": 1500, "code": 400, "sentence": 250}),
+        tldr(data, rng, 2500, 250),
     ]
 
 

@@ -185,8 +185,8 @@ class MixerFit(unittest.TestCase):
     def test_the_fit_trusts_what_knows_more(self) -> None:
         some = topics(180)
         first, model = fit(some, BASE, 0.01)
+        self.assertEqual(first, 1)
         self.assertGreater(model, first)
-        self.assertGreater(first, 0)
         mixed = leave_one_out(some, BASE, 0.01)
         alone = measure(some, ["first_stage"], np.ones(1))
         self.assertGreater(interval(some, mixed - alone)[0], 0)
@@ -198,8 +198,8 @@ class MixerFit(unittest.TestCase):
         self.assertAlmostEqual(falling[0] + falling[1] + falling[2], 0)
 
     def test_noise_earns_no_place(self) -> None:
-        terms, _ = choose(topics(180), ["code_match", "question * rerank_in_query"], lambda _: None)
-        self.assertEqual(terms, list(BASE))
+        extras = [("code_match",), ("question * rerank_in_query",), ("lexical", "dense")]
+        self.assertEqual(choose(topics(180), extras, lambda _: None), list(BASE))
 
     def test_the_file_is_of_the_engines_format(self) -> None:
         made = as_json("t", [*BASE, "lead * rerank_in_query"], np.array([3.0, 1.0, -0.5]))
