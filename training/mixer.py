@@ -46,6 +46,8 @@ MOST_TERMS = 5
 # What the features of a query reach, for the bound on falling products. A lead may be larger, and rarely is.
 REACH = 1.0
 SAMPLES = 2000
+# How much nDCG@10 a stronger penalty may cost.
+SLACK = 0.001
 # Of the sigmoid that makes ranks soft, on the scale of the first stage's feature.
 WIDTH = 0.05
 
@@ -188,9 +190,10 @@ def interval(topics: Sequence[Topic], difference: np.ndarray) -> tuple[float, fl
 
 
 def best_penalty(topics: Sequence[Topic], terms: Sequence[str]) -> tuple[float, np.ndarray]:
-    """The penalty, of equal ones the strongest, and what it gives each topic when its collection is left out."""
+    """The strongest of the good penalties, and what it gives each topic when its collection is left out."""
     tried = [(penalty, leave_one_out(topics, terms, penalty)) for penalty in PENALTIES]
-    return max(tried, key=lambda t: (round(mean(topics, t[1]), 4), t[0]))
+    best = max(mean(topics, values) for _, values in tried)
+    return max((t for t in tried if mean(topics, t[1]) >= best - SLACK), key=lambda t: t[0])
 
 
 def worst_change(topics: Sequence[Topic], change: np.ndarray) -> float:
