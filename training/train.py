@@ -132,11 +132,11 @@ def append(path: Path, row: dict) -> None:
 
 
 def evaluate(
-    model: CrossEncoder, tokenizer: PairTokenizer, dev: list[dict], stride: int, path: Path, step: int
+    model: CrossEncoder, tokenizer: PairTokenizer, dev: list[dict], stride: int, path: Path, step: int, bf16: bool
 ) -> float:
     """Writes the measures of `dev` and gives the MRR of every `stride`-th query of it."""
     model.eval()
-    scores = score_pairs(model, tokenizer, [(row["query"], row["candidates"]) for row in dev])
+    scores = score_pairs(model, tokenizer, [(row["query"], row["candidates"]) for row in dev], bf16)
     model.train()
     measures = dev_measures(dev, scores)
     for source, (mrr, ndcg, count) in measures.items():
@@ -241,7 +241,7 @@ def main() -> None:
         if step % args.eval_every == 0 or last:
             # The last one is of all queries; the best is chosen by the same part as before.
             part, by = (dev, stride) if last else (dev[::stride], 1)
-            mrr = evaluate(model, tokenizer, part, by, args.run / "dev.csv", step)
+            mrr = evaluate(model, tokenizer, part, by, args.run / "dev.csv", step, args.precision == "bf16")
             state["stale"] = 0 if mrr > state["best"] else state["stale"] + 1
             if mrr > state["best"]:
                 state["best"] = mrr
