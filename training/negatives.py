@@ -17,6 +17,9 @@ import Stemmer
 
 from sources import Pair, Source
 
+# Words of a passage that the hybrid is asked about.
+MINED_WORDS = 70
+
 
 @dataclass(frozen=True)
 class Hybrid:
@@ -31,10 +34,10 @@ class Hybrid:
 
     def retrieve(self, source: Source, pairs: list[Pair], depth: int) -> list[list[int]]:
         """BM25 and vectors, fused as `trovato eval collection` does by default."""
-        folder = self.work / f"{source.name}-{digest(source.corpus)}"
+        folder = self.work / f"{source.name}-{digest([MINED_WORDS, source.corpus])}"
         run = folder / f"{digest([p.query for p in pairs])}-{depth}.run"
         if not run.exists():
-            write_beir(source, pairs, folder)
+            write_beir(source, pairs, folder, MINED_WORDS)
             part = run.with_suffix(".part")
             command = [self.binary, "eval", "collection", folder, "--depth", str(depth), "--run-out", part]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -74,12 +77,16 @@ def bm25(texts: list[str], queries: list[str], depth: int) -> list[list[int]]:
     return [[int(i) for i in row] for row in found]
 
 
-def write_beir(source: Source, pairs: list[Pair], folder: Path) -> None:
-    """A corpus and queries as a BEIR folder; ids are `p` and `q` with the number."""
+def write_beir(source: Source, pairs: list[Pair], folder: Path, words: int = 0) -> None:
+    """A corpus and queries as a BEIR folder; ids are `p` and `q` with the number.
+
+    With `words` passages are cut to so many: encoding them is most of what mining costs.
+    """
     (folder / "qrels").mkdir(parents=True, exist_ok=True)
     with open(folder / "corpus.jsonl", "w", encoding="utf-8") as out:
         for i, p in enumerate(source.corpus):
-            out.write(json.dumps({"_id": f"p{i}", "title": p.title, "text": p.text}) + "\n")
+            text = " ".join(p.text.split()[:words]) if words else p.text
+            out.write(json.dumps({"_id": f"p{i}", "title": p.title, "text": text}) + "\n")
     with (
         open(folder / "queries.jsonl", "w", encoding="utf-8") as asked,
         open(folder / "qrels" / "test.tsv", "w", encoding="utf-8") as qrels,

@@ -27,6 +27,7 @@ from sources import (
     arxiv,
     docs_sections,
     holds_answer,
+    keywords,
     medquad,
     squad,
     tldr,
@@ -38,12 +39,16 @@ RANKS = 20
 DEPTH = 60
 CANDIDATES = 16
 DEV_SHARE = 1 / 16
-DEV_PAIRS = {"squad": 90, "medquad": 50, "arxiv": 50, "docs": 25, "rust": 25}
+DEV_PAIRS = {"squad": 60, "medquad": 50, "arxiv": 50, "docs": 50, "rust": 50}
 # How often a pair of a kind is used, each time through other windows; once where nothing is said.
 COPIES = {("rust", "question"): 4}
 # Words of a passage, and how often: a sentence, around it, a paragraph, a chunk.
 BUDGETS = [((12, 30), 0.2), ((35, 65), 0.35), ((65, 105), 0.28), ((105, 160), 0.17)]
+# How often titles stand in front: the engine shows them where there are any. Where the query was made from
+# the very title, it would give the answer away.
 TITLED = 0.35
+TITLED_KINDS = {("docs", "heading"): 0.6, ("tldr", "task"): 1.0}
+TITLE_ANSWERS = {("arxiv", "title"): 0.0, ("arxiv", "question"): 0.0, ("rust", "heading"): 0.15}
 TOO_ALIKE = 0.35
 
 
@@ -81,7 +86,7 @@ def group(source: Source, pair: Pair, ranked: list[int], rng: random.Random) -> 
     """One training group: windows of one size class for all its passages."""
     ranges, weights = zip(*BUDGETS, strict=True)
     size = rng.randint(*rng.choices(ranges, weights)[0])
-    titled = source.name == "tldr" or (pair.kind not in ("title", "heading") and rng.random() < TITLED)
+    titled = rng.random() < (TITLED_KINDS | TITLE_ANSWERS).get((source.name, pair.kind), TITLED)
 
     def show(passage: Passage, text: str) -> str:
         return f"{passage.title}\n{text}" if titled and passage.title else text
@@ -116,17 +121,21 @@ FRAMES = ["hi, {}", "can you tell me {}", "I was wondering, {}", "{} thanks", "s
 
 
 def vary(query: str, kind: str, rng: random.Random) -> str:
-    """Questions as people type them: without the mark, as keywords, in a sentence."""
+    """Questions as people type them: without the mark, as keywords, in a sentence; a few claims as keywords."""
+    draw = rng.random()
+    if kind == "claim":
+        return keywords(query, rng, 4, 7) if draw < 0.12 else query
     if kind not in ("question", "turns", "heading", "definition"):
         return query
-    draw = rng.random()
     bare = query.rstrip("?. ")
     if draw < 0.35:
         return query
-    if draw < 0.75:
+    if draw < 0.7:
         return bare
-    if draw < 0.88 and len(query.split()) > 5:
+    if draw < 0.82 and len(query.split()) > 5:
         return " ".join(w for w in bare.split() if content_words(w)) or bare
+    if draw < 0.9 and kind == "question" and len(content_words(query)) > 3:
+        return keywords(bare, rng)
     return rng.choice(FRAMES).format(query if rng.random() < 0.5 else bare)
 
 
@@ -139,7 +148,12 @@ def dev_row(source: Source, pair: Pair, ranked: list[int], rng: random.Random) -
     order = (order if pair.passage in order else [*order, pair.passage])[:CANDIDATES]
     if pair.passage not in order:
         order[-1] = pair.passage
-    texts = [cut(pair.query, source.corpus[i].text, pair if i == pair.passage else None, 110, rng) for i in order]
+    titled = (source.name, pair.kind) not in TITLE_ANSWERS
+    texts = []
+    for i in order:
+        passage = source.corpus[i]
+        text = cut(pair.query, passage.text, pair if i == pair.passage else None, 110, rng)
+        texts.append(f"{passage.title}\n{text}" if titled and passage.title else text)
     return {
         "source": source.name,
         "kind": pair.kind,
@@ -170,6 +184,11 @@ def clean(source: Source, leaks: Leaks) -> tuple[Source, Counter]:
     return Source(source.name, [source.corpus[i] for i in keep], pairs), dropped
 
 
+def is_held(passage: Passage) -> bool:
+    """Whether nothing trains on a passage; follows from its text alone."""
+    return fingerprint(passage.text)[0] < DEV_SHARE * 256
+
+
 def split_dev(source: Source, wanted: int, rng: random.Random) -> tuple[list[Pair], list[Pair]]:
     """Pairs for training and pairs for the dev set, which share no passage.
 
@@ -178,20 +197,20 @@ def split_dev(source: Source, wanted: int, rng: random.Random) -> tuple[list[Pai
     """
     if source.name == "squad":
         return source.pairs, []
-    held = [fingerprint(p.text)[0] < DEV_SHARE * 256 for p in source.corpus]
+    held = [is_held(p) for p in source.corpus]
     dev = [p for p in source.pairs if held[p.passage]]
     return [p for p in source.pairs if not held[p.passage]], rng.sample(dev, min(wanted, len(dev)))
 
 
 def sources(data: Path, html: Path, rng: random.Random) -> list[Source]:
-    abstracts = {"question": 1300, "definition": 1600, "title": 1000, "conclusion": 1800, "sentence": 700}
+    abstracts = {"question": 500, "definition": 600, "title": 500, "conclusion": 700, "sentence": 400}
     return [
-        squad(data, rng, "train"),
-        medquad(data, rng, {"question": 3500, "claim": 900}),
-        arxiv(data, rng, 9000, abstracts),
-        docs_sections(data, rng, 5000, 1500),
-        rust(html, rng, {"question": 400, "heading": 800, "code": 250, "sentence": 400}),
-        tldr(data, rng, 4000, 300),
+        squad(data, rng, "train", 2600),
+        medquad(data, rng, {"question": 1900, "claim": 500}, 7000),
+        arxiv(data, rng, 6000, abstracts),
+        docs_sections(data, rng, 6500, 4300),
+        rust(html, rng, {"question": 400, "heading": 1500, "code": 400, "sentence": 250}),
+        tldr(data, rng, 2500, 250),
     ]
 
 

@@ -1,7 +1,13 @@
-"""Scoring candidate lists with a model, and the measures of a list with one relevant passage."""
+"""Scoring candidate lists with a model, and the measures of a list with one relevant passage.
+
+    python rerank.py --data OUT --weights FILE
+
+tells the dev measures of weights, as training does at its end.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 from collections.abc import Sequence
@@ -9,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from delta import load
 from model import CrossEncoder, PairTokenizer, collate
 
 TOKENS_PER_BATCH = 4096
@@ -56,3 +63,22 @@ def dev_measures(dev: Sequence[dict], scores: Sequence[Sequence[float]]) -> dict
         for name in (row["source"], "all"):
             found.setdefault(name, []).append(value)
     return {k: (sum(m for m, _ in v) / len(v), sum(n for _, n in v) / len(v), len(v)) for k, v in sorted(found.items())}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="what prepare.py wrote")
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    dev = read_jsonl(args.data / "dev.jsonl")
+    lists = [(row["query"], row["candidates"]) for row in dev]
+    scores = score_pairs(load(args.weights), PairTokenizer(), lists, bf16=False)
+    print("source,MRR,nDCG@10,queries")
+    for source, (mrr, ndcg, count) in dev_measures(dev, scores).items():
+        print(f"{source},{mrr:.4f},{ndcg:.4f},{count}")
+
+
+if __name__ == "__main__":
+    main()

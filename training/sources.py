@@ -64,8 +64,8 @@ def jsonl(path: Path) -> Iterator[dict]:
             yield json.loads(line)
 
 
-def squad(data: Path, rng: random.Random, role: str) -> Source:
-    """Questions of the articles of one role: train, dev or held_out."""
+def squad(data: Path, rng: random.Random, role: str, limit: int = 0) -> Source:
+    """Questions of the articles of one role: train, dev or held_out; at most `limit` of them, if given."""
     articles = set(json.loads(SPLIT_FILE.read_text(encoding="utf-8"))[role])
     folder = data / "squad-v1.1-dev"
     corpus, place = [], {}
@@ -85,6 +85,8 @@ def squad(data: Path, rng: random.Random, role: str) -> Source:
         if where in previous and rng.random() < 0.12:
             pairs[-1] = Pair(f"{previous[where]} {question}", where, row["answers"], kind="turns")
         previous[where] = question
+    if limit:
+        pairs = rng.sample(pairs, min(limit, len(pairs)))
     return Source("squad", corpus, pairs)
 
 
@@ -105,14 +107,17 @@ MEDQUAD_FORMS = {
 }
 
 
-def medquad(data: Path, rng: random.Random, limits: dict[str, int]) -> Source:
+def medquad(data: Path, rng: random.Random, limits: dict[str, int], docs: int) -> Source:
     """Medical questions, half in MedQuAD's words and half as people type them, and claims.
 
     A claim is a sentence that was taken out of an answer.
     """
     corpus, pairs, seen = [], [], set()
     rows = list(jsonl(data / "train" / "medquad.jsonl.gz"))
+    rng.shuffle(rows)
     for row in rows:
+        if len(corpus) == docs:
+            break
         if row["positive"][:200] in seen or len(row["positive"].split()) < 6:
             continue
         seen.add(row["positive"][:200])
@@ -213,10 +218,10 @@ def defined(text: str) -> str:
     return ""
 
 
-def keywords(title: str, rng: random.Random) -> str:
-    """Three to five of a title's content words, in their order, as typed into a search box."""
+def keywords(title: str, rng: random.Random, least: int = 3, most: int = 5) -> str:
+    """`least` to `most` of a text's content words, in their order, as typed into a search box."""
     bare = [w.strip(".,:;()") for w in title.split() if content_words(w)]
-    keep = sorted(rng.sample(range(len(bare)), min(len(bare), rng.randint(3, 5))))
+    keep = sorted(rng.sample(range(len(bare)), min(len(bare), rng.randint(least, most))))
     return " ".join(bare[i] for i in keep).lower() or title
 
 
@@ -241,9 +246,15 @@ def as_question(topic: str, rng: random.Random) -> str:
     )
 
 
+PARTS_OF_A_PAGE = 12
+
+
 def docs_sections(data: Path, rng: random.Random, docs: int, limit: int) -> Source:
-    """Headings of MDN and AWS guides; machine-made AWS headings only as a small share."""
-    rows = []
+    """Headings of MDN and AWS guides; machine-made AWS headings only as a small share.
+
+    Pages come whole, so that the hardest wrong answers, other sections of the page, are there to be found.
+    """
+    pages: dict[str, list[tuple[str, str]]] = {}
     for row in jsonl(data / "train" / "docs-sections.jsonl.gz"):
         text = clean_markup(row["positive"])
         aws = row["src"] != "docs-mdn"
@@ -251,16 +262,22 @@ def docs_sections(data: Path, rng: random.Random, docs: int, limit: int) -> Sour
             continue
         if re.search(r"\b(YAML|JSON|Properties|Syntax|Return values?|Ref)$", row["query"]):
             continue
-        rows.append((row, text))
-    rng.shuffle(rows)
+        pages.setdefault(row["query"].split(": ")[0], []).append((row["query"], text))
+    names = rng.sample(sorted(pages), len(pages))
+    # "Element" and "Window" have hundreds of parts; some of each are enough.
+    rows = [row for name in names for row in rng.sample(pages[name], min(len(pages[name]), PARTS_OF_A_PAGE))]
     corpus, pairs = [], []
-    for row, text in rows[:docs]:
-        page, _, heading = row["query"].partition(": ")
-        query = " ".join(row["query"].replace(": ", " ").split())
-        if rng.random() < 0.6:
+    for whole, text in rows[:docs]:
+        page, _, heading = whole.rpartition(": ")
+        query = " ".join(whole.replace(": ", " ").split())
+        draw = rng.random()
+        if draw < 0.55:
             query = as_question(f"{heading} {page}".strip(), rng)
+        elif draw < 0.65:
+            query = keywords(query, rng)
         pairs.append(Pair(query, len(corpus), kind="heading"))
-        corpus.append(Passage(text, page, row["query"].lower()))
+        corpus.append(Passage(text, page or heading, whole.lower()))
+    rng.shuffle(pairs)
     return Source("docs", corpus, pairs[:limit])
 
 

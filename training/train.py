@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
 import os
 import random
@@ -25,6 +26,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from delta import load
 from model import CrossEncoder, PairTokenizer, collate
 from rerank import dev_measures, read_jsonl, score_pairs
 
@@ -91,7 +93,7 @@ class Schedule:
 
 
 def optimiser(model: CrossEncoder, lr: float, head_lr: float, decay: float) -> torch.optim.AdamW:
-    body = [p for p in model.encoder.parameters()]
+    body = [p for p in model.encoder.parameters() if p.requires_grad]
     return torch.optim.AdamW(
         [
             {"params": [p for p in body if p.dim() > 1], "lr": lr, "weight_decay": decay},
@@ -130,11 +132,11 @@ def append(path: Path, row: dict) -> None:
 
 
 def evaluate(
-    model: CrossEncoder, tokenizer: PairTokenizer, dev: list[dict], stride: int, path: Path, step: int
+    model: CrossEncoder, tokenizer: PairTokenizer, dev: list[dict], stride: int, path: Path, step: int, bf16: bool
 ) -> float:
     """Writes the measures of `dev` and gives the MRR of every `stride`-th query of it."""
     model.eval()
-    scores = score_pairs(model, tokenizer, [(row["query"], row["candidates"]) for row in dev])
+    scores = score_pairs(model, tokenizer, [(row["query"], row["candidates"]) for row in dev], bf16)
     model.train()
     measures = dev_measures(dev, scores)
     for source, (mrr, ndcg, count) in measures.items():
@@ -148,6 +150,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="what prepare.py wrote")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run; resumed if it holds a checkpoint")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--from", dest="start", type=Path, help="weights to begin with: a shipped file or a run's [the base's]"
+    )
+    parser.add_argument("--frozen", type=int, default=0, help="lowest layers that stay as they are")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--groups", type=int, default=8, help="groups a step")
     parser.add_argument("--negatives", type=int, default=7)
@@ -180,7 +186,10 @@ def main() -> None:
     dev = read_jsonl(args.data / "dev.jsonl")
     stride = max(1, len(dev) // args.dev_queries)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = CrossEncoder.from_base(args.seed).to(device).train()
+    model = (load(args.start) if args.start else CrossEncoder.from_base(args.seed)).to(device).train()
+    torch.manual_seed(args.seed)
+    for layer in list(model.encoder["layer"])[: args.frozen]:
+        layer.requires_grad_(False)
     optim = optimiser(model, args.lr, args.head_lr, args.weight_decay)
     peaks = [g["lr"] for g in optim.param_groups]
     schedule = Schedule(args.steps, max(1, int(args.warmup * args.steps)))
@@ -194,6 +203,8 @@ def main() -> None:
         state = {k: saved[k] for k in state}
         print("resumed at step", state["step"], flush=True)
     note = {"seed": args.seed, "loss": args.loss, "steps": args.steps, "groups_per_step": args.groups}
+    if args.start:
+        note["from_sha256"] = hashlib.sha256(args.start.read_bytes()).hexdigest()
     seen = {"loss": 0.0, "tokens": 0, "steps": 0, "wall": time.time(), "cpu": time.process_time()}
     cpu_before = state["cpu_s"] - time.process_time()
     while state["step"] < args.steps:
@@ -230,7 +241,7 @@ def main() -> None:
         if step % args.eval_every == 0 or last:
             # The last one is of all queries; the best is chosen by the same part as before.
             part, by = (dev, stride) if last else (dev[::stride], 1)
-            mrr = evaluate(model, tokenizer, part, by, args.run / "dev.csv", step)
+            mrr = evaluate(model, tokenizer, part, by, args.run / "dev.csv", step, args.precision == "bf16")
             state["stale"] = 0 if mrr > state["best"] else state["stale"] + 1
             if mrr > state["best"]:
                 state["best"] = mrr
