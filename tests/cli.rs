@@ -60,10 +60,10 @@ fn help_has_examples_and_bad_usage_exits_with_2() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("nowhere") && told.contains("trovato ingest"), "{told}");
     let lexical = ["search", "x", "--index", "nowhere", "--strategy", "lexical", "--rerank"];
-    let output = trovato(&[&lexical[..], &["default"]].concat());
+    let output = trovato(&[&lexical[..], &["defualt"]].concat());
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("no reranker ships") && told.contains("`late`"), "{told}");
+    assert!(told.contains("defualt") && told.contains("trovato-rerank-xs"), "{told}");
 }
 
 #[test]
@@ -115,6 +115,11 @@ fn a_folder_is_ingested_searched_and_described() {
         assert!(found["timings_ms"][stage].is_number(), "{stage}");
     }
     assert_eq!(found["degraded"], Value::Array(vec![]));
+
+    let asked = ["search", query, "--index", text(&index), "--json", "--rerank", "default"];
+    let found = json(&[&asked[..], &["--rerank-budget-ms", "60000"]].concat());
+    assert_eq!(found["reranked"]["scored"], 2, "{found}");
+    assert!(found["hits"][0]["text"].as_str().unwrap().contains("exactly one owner"), "{found}");
 }
 
 #[test]

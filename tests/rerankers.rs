@@ -172,3 +172,18 @@ fn late_interaction_finds_the_passage_that_answers() {
     assert!(lead(&rare) > lead(&scores), "{rare:?} {scores:?}");
     assert_ne!(even.fingerprint(), by_idf.fingerprint());
 }
+
+#[test]
+fn the_reranker_in_the_program_is_the_one_of_the_repository() {
+    let load = |name: &str| {
+        let loaded = eval::load_reranker(name, None, &Silent);
+        loaded.unwrap_or_else(|error| panic!("{name}: {error}")).expect("a reranker")
+    };
+    let file =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/models/rerankers/trovato-rerank-xs.safetensors");
+    let default = load(eval::DEFAULT_RERANKER);
+    assert_eq!(default.name(), "trovato-rerank-xs@int8");
+    for name in [models::SHIPPED_RERANKER, file] {
+        assert_eq!(load(name).fingerprint(), default.fingerprint(), "{name}");
+    }
+}

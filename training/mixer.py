@@ -76,21 +76,28 @@ def discounted(gains: np.ndarray) -> float:
     return float((gains / np.log2(np.arange(len(gains)) + 2)).sum())
 
 
+def topics_of(path: Path, qrels: dict[str, dict[str, int]], collection: str, stage: str) -> list[Topic]:
+    """Topics of one file of features."""
+    topics = []
+    rows: dict[str, list[dict]] = {}
+    for row in read_jsonl(path):
+        rows.setdefault(row["topic"], []).append(row)
+    for topic, found in rows.items():
+        found.sort(key=lambda row: -row["first_stage"])
+        grades = np.array(sorted((max(g, 0) for g in qrels[topic].values()), reverse=True)[:10], dtype=float)
+        gains = np.array([row["label"] for row in found], dtype=float)
+        known = {name: np.array([row[name] for row in found]) for name in FEATURES}
+        topics.append(Topic(collection, stage, known, gains, discounted(grades)))
+    return topics
+
+
 def read_topics(sets: Path, features: Path) -> list[Topic]:
     """Topics of all collections behind either first stage."""
     topics = []
     for path in sorted(features.glob("*.jsonl")):
         collection, stage = path.stem.split(".")
         qrels = read_qrels(sets / collection / "qrels" / "test.tsv")
-        rows: dict[str, list[dict]] = {}
-        for row in read_jsonl(path):
-            rows.setdefault(row["topic"], []).append(row)
-        for topic, found in rows.items():
-            found.sort(key=lambda row: -row["first_stage"])
-            grades = np.array(sorted((max(g, 0) for g in qrels[topic].values()), reverse=True)[:10], dtype=float)
-            gains = np.array([row["label"] for row in found], dtype=float)
-            known = {name: np.array([row[name] for row in found]) for name in FEATURES}
-            topics.append(Topic(collection, stage, known, gains, discounted(grades)))
+        topics += topics_of(path, qrels, collection, stage)
     return topics
 
 

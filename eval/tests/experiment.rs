@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use engine::{Embeddings, EncodeError, Encoder, HashEncoder, RerankOptions, TextRole};
+use engine::{Embeddings, EncodeError, Encoder, HashEncoder, Mixer, RerankOptions, TextRole};
 use eval::{
     EvalError, Experiment, ExperimentOutcome, ExperimentProgress, ExperimentReport, IndexCache,
     Laboratory, ReportHead, RerankSetup, Reuse, RunStore, SystemRun, SystemSpec, load_reranker,
@@ -134,7 +134,9 @@ impl Place {
             },
             load_reranker: &|name, encoder| {
                 let pipeline = load_reranker(name, Some(encoder), &models::Silent)?;
-                let pipeline = Arc::new(pipeline.unwrap());
+                let alone = r#"{"format": 1, "name": "alone", "weights": {"rerank": 1}}"#;
+                let pipeline = pipeline.unwrap().with_mixer(Mixer::from_json(alone).unwrap());
+                let pipeline = Arc::new(pipeline);
                 Ok(RerankSetup { pipeline, options: RerankOptions::default() })
             },
         };

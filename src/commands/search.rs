@@ -22,7 +22,7 @@ Examples:
   trovato search 'lifetimes' --index notes.trovato --filter 'year >= 2020 and lang in [en, de]'
   trovato search 'lifetimes' --index notes.trovato --explain --why-not notes/traits.md
   trovato search 'could you tell me who frees memory?' --index notes.trovato --expand multi-query
-  trovato search 'who frees memory' --index notes.trovato --rerank late:idf --rerank-budget-ms 150
+  trovato search 'who frees memory' --index notes.trovato --rerank default
 
 Queries: \"a phrase\", +required, -excluded, prefix*. Everything else is text.";
 

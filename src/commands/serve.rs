@@ -22,7 +22,7 @@ Examples:
   trovato serve --index notes=notes.trovato
   trovato serve --index rust=rust.trovato --index notes=notes.trovato --listen 127.0.0.1:8080
   trovato serve --index notes=notes.trovato --query-log queries.jsonl
-  trovato serve --index notes=notes.trovato --rerank late:idf --rerank-budget-ms 150
+  trovato serve --index notes=notes.trovato --rerank default
   trovato serve --index notes=notes.trovato --listen 0.0.0.0:7700   (to the network, without a password)
 
   curl -s localhost:7700/v1/search -H 'Content-Type: application/json' \\
