@@ -83,9 +83,9 @@ pub enum EvalError {
     /// An encoder could not be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// A reranker could not be loaded.
+    /// A reranker could not be loaded. Boxed, or every result would be as large.
     #[error(transparent)]
-    LoadReranker(#[from] LoadRerankerError),
+    LoadReranker(#[from] Box<LoadRerankerError>),
     /// The chunking benchmark cannot be used.
     #[error(transparent)]
     ChunkingBenchmark(Box<ChunkingBenchmarkError>),

@@ -133,7 +133,8 @@ impl Place {
                 Ok(ChunkerParts { sizer, encoder: Arc::clone(&self.encoder) as _ })
             },
             load_reranker: &|name, encoder| {
-                let pipeline = load_reranker(name, Some(encoder), &models::Silent)?;
+                let loaded = load_reranker(name, Some(encoder), &models::Silent);
+                let pipeline = loaded.map_err(Box::new)?;
                 let alone = r#"{"format": 1, "name": "alone", "weights": {"rerank": 1}}"#;
                 let pipeline = pipeline.unwrap().with_mixer(Mixer::from_json(alone).unwrap());
                 let pipeline = Arc::new(pipeline);

@@ -221,7 +221,7 @@ mod tests {
     fn an_expansion_that_would_change_nothing_is_refused() {
         let resolve = |name: &str, strategy| {
             let expansion = name.parse().unwrap();
-            let request = SearchRequest { expansion, strategy, ..SearchRequest::new("a") };
+            let request = SearchRequest { strategy, expansion, ..SearchRequest::new("a") };
             SearchPlan::resolve(&request, 10, None).map(|plan| plan.expansion)
         };
         for name in ["none", "feedback", "feedback:lexical", "multi-query"] {
@@ -234,7 +234,7 @@ mod tests {
         assert!(message("feedback:lexical", Strategy::Dense).contains("no words"));
         let candidates = Some(Vec::new());
         let expansion = "multi-query".parse().unwrap();
-        let given = SearchRequest { candidates, expansion, ..SearchRequest::new("a") };
+        let given = SearchRequest { expansion, candidates, ..SearchRequest::new("a") };
         let error = SearchPlan::resolve(&given, 10, None).unwrap_err();
         assert!(matches!(error, SearchError::UnusedExpansion { .. }), "{error}");
         let expansion = Expansion::Feedback { passages: 0, weight: crate::fusion::Weight::HALF };

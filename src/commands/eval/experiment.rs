@@ -131,7 +131,8 @@ impl LaboratoryArgs {
                 Ok::<_, EvalError>(load_encoder(name, &FetchBar::default())?.chunker_parts()?)
             },
             load_reranker: &|name, encoder| {
-                let pipeline = load_reranker(name, Some(encoder), &FetchBar::default())?;
+                let loaded = load_reranker(name, Some(encoder), &FetchBar::default());
+                let pipeline = loaded.map_err(Box::new)?;
                 let pipeline = Arc::new(pipeline.ok_or(EvalError::NoReranker)?);
                 Ok(RerankSetup { pipeline, options: RerankOptions::default() })
             },
