@@ -163,13 +163,13 @@ fn list(store: &Store, output: &Output) -> anyhow::Result<()> {
         return options::print_json(&report);
     }
     println!(
-        "{:26} {:>5} {:>6}  {:11} {:10} SUMMARY",
+        "{:26} {:>5} {:>6}  {:12} {:10} SUMMARY",
         "MODEL", "DIM", "TOKENS", "LICENCE", "HASHES"
     );
     for model in &report.models {
         let number = |value: Option<usize>| value.map_or("-".to_owned(), |n| n.to_string());
         println!(
-            "{:26} {:>5} {:>6}  {:11} {:10} {}",
+            "{:26} {:>5} {:>6}  {:12} {:10} {}",
             model.name,
             number(model.dim),
             number(model.max_tokens),
@@ -182,13 +182,13 @@ fn list(store: &Store, output: &Output) -> anyhow::Result<()> {
         }
     }
     println!(
-        "\n{:26} {:>5} {:>6}  {:11} {:10} SUMMARY",
+        "\n{:26} {:>5} {:>6}  {:12} {:10} SUMMARY",
         "RERANKER", "FORM", "TOKENS", "LICENCE", "HASHES"
     );
     for row in &report.rerankers {
         let RerankerRow { name, summary, licence, max_tokens, form, verified, cached } = row;
         let hashes = hashes(*verified);
-        println!("{name:26} {form:>5} {max_tokens:>6}  {licence:11} {hashes:10} {summary}");
+        println!("{name:26} {form:>5} {max_tokens:>6}  {licence:12} {hashes:10} {summary}");
         if let Some(cached) = cached {
             cached.print();
         }
