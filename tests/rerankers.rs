@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use engine::{
     CrossEncoderFiles, CrossEncoderSpec, LateInteraction, OnnxCrossEncoder, Precision, RerankError,
-    RerankQuery, Reranker, ScoreActivation, Span, TokenWeighting, WordWeight,
+    RerankPassage, RerankQuery, Reranker, ScoreActivation, Span, TokenWeighting, WordWeight,
 };
 use models::Silent;
 use tokenizers::Tokenizer;
@@ -118,12 +118,13 @@ fn a_graph_reads_pairs_with_their_types_one_by_one() {
     let model = OnnxCrossEncoder::load(&spec(&graph, 32), &runtime, 2).unwrap();
     let query = "who owns a value";
     let long = "ownership of values ".repeat(30);
-    let passages = ["Every value has one owner.", "", &long, "Cargo"];
+    let passages =
+        ["Every value has one owner.", "", long.as_str(), "Cargo"].map(RerankPassage::from);
     let scores = model.score(&RerankQuery::plain(query), &passages).unwrap();
     let mut library = Tokenizer::from_file(tokenizer_path()).unwrap();
     library.with_padding(None).with_truncation(None).unwrap();
     for (passage, score) in passages.iter().zip(&scores) {
-        let pair = library.encode((query, *passage), true).unwrap();
+        let pair = library.encode((query, passage.text), true).unwrap();
         let (ids, types) = (pair.get_ids().to_vec(), pair.get_type_ids());
         // A long passage loses its end, but not the separator behind it.
         let kept = ids.len().min(32);
@@ -131,7 +132,7 @@ fn a_graph_reads_pairs_with_their_types_one_by_one() {
         let sum: u32 = (0..kept - 1).map(|at| ids[at] * types[at]).sum::<u32>() + end;
         let expected = sum as f32 / kept as f32 / 30_000.0;
         assert!((score - expected).abs() < 1e-5, "{passage:?}: {score} {expected}");
-        assert_eq!(model.score(&RerankQuery::plain(query), &[passage]).unwrap(), [*score]);
+        assert_eq!(model.score(&RerankQuery::plain(query), &[*passage]).unwrap(), [*score]);
     }
     assert!(model.estimate_ms(100) > 0.0);
 
@@ -153,12 +154,13 @@ fn late_interaction_finds_the_passage_that_answers() {
         "Dropping a value returns its allocation to the system.",
         "The train to the coast leaves at nine.",
         "how do I",
-    ];
+    ]
+    .map(RerankPassage::from);
     let even = LateInteraction::new(Arc::clone(&encoder), TokenWeighting::Even).unwrap();
     let scores = even.score(&RerankQuery::plain(query), &passages).unwrap();
     assert!(scores[0] > scores[1], "{scores:?}");
     assert_eq!(scores, even.score(&RerankQuery::plain(query), &passages).unwrap());
-    let itself = even.score(&RerankQuery::plain(query), &[query]).unwrap()[0];
+    let itself = even.score(&RerankQuery::plain(query), &[query.into()]).unwrap()[0];
     assert!((itself - 1.0).abs() < 1e-3, "a text is as near to itself as can be: {itself}");
 
     // "how", "do" and "I" are in every passage; "free" and "memory" are not.

@@ -51,11 +51,13 @@ pub mod fusion;
 mod index;
 mod lexical;
 mod ord_set;
+mod principal_axes;
 mod ranked_list;
 mod rerank;
 mod search;
 mod segment_file;
 mod store;
+mod tokens;
 
 pub use dense::{
     DenseError, GraphBuilder, GraphParams, LayoutError, VectorFile, VectorFileSize, VectorLayout,
@@ -72,18 +74,20 @@ pub use error::{DocumentError, SegmentError};
 pub use fusion::Fusion;
 pub use index::{
     CommitSummary, EncoderIdentity, Index, IndexError, IndexInfo, IndexWriter, Manifest,
-    OpenOptions, RootRecord, WriterOptions,
+    OpenOptions, RootRecord, TokenInfo, TokenSummary, WriterOptions,
 };
 pub use lexical::{
     Bm25, ExpansionTerm, FieldWeight, FieldWeights, Language, LexicalError, LexicalOptions, Typos,
     UnknownLanguage, stems,
 };
 pub use ord_set::OrdSet;
+pub use principal_axes::principal_axes;
 pub use ranked_list::{RankedList, ScoredChunk};
 pub use rerank::{
     CrossEncoder, CrossEncoderFiles, CrossEncoderSpec, Feature, FeatureKind, Features,
     LateInteraction, Mixer, MixerError, OnnxCrossEncoder, OverlapReranker, RerankError,
-    RerankPipeline, RerankQuery, Reranker, ScoreActivation, TokenWeighting, WordWeight,
+    RerankPassage, RerankPipeline, RerankQuery, Reranker, ScoreActivation, TokenWeighting,
+    WordWeight,
 };
 pub use search::{
     Added, Degradation, Detail, Expansion, ExpansionError, ExpansionReport, Explanation,
@@ -94,3 +98,4 @@ pub use search::{
 };
 pub use segment_file::Verify;
 pub use store::{Signature, StoredChunk, StoredDocument};
+pub use tokens::{StoredTokens, TokenLayout, TokenLayoutError};

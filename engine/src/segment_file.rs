@@ -39,6 +39,8 @@ pub(crate) enum SegmentKind {
     Texts = 2,
     /// A static encoder's table. Not part of an index.
     TokenRows = 3,
+    /// Token vectors of passages.
+    Tokens = 4,
 }
 
 /// How much of a file is checked when it is opened.

@@ -11,7 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use engine::{
-    DocumentId, Index, OpenOptions, SearchRequest, Strategy, VectorSearch, Verify, WriterOptions,
+    DocumentId, Index, OpenOptions, SearchRequest, Strategy, TokenLayout, VectorSearch, Verify,
+    WriterOptions,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -73,6 +74,10 @@ fn writing_child() {
         // The acknowledgement: only what is printed counts as promised.
         println!("\nacknowledged {at}");
         std::io::stdout().flush().unwrap();
+        if at % 3 == 0 {
+            let (layout, encoder) = (TokenLayout::new(16, 2).unwrap(), support::encoder());
+            writer.store_tokens(encoder.as_ref(), layout, &mut |_, _| ()).unwrap();
+        }
         if at % 5 == 0 {
             writer.merge().unwrap();
         }
@@ -156,6 +161,7 @@ fn killed_at_every_failpoint() {
         "lexical-commit-before",
         "metas-written",
         "merge-lexical-done",
+        "tokens-written",
         "merge-vectors-written",
         "merge-segments-synced",
     ];

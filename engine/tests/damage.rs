@@ -4,8 +4,12 @@
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use engine::{Index, OpenOptions, SearchRequest, Strategy, Verify, WriterOptions};
+use engine::{
+    Index, IndexWriter, LateInteraction, OpenOptions, RerankOptions, RerankPipeline, SearchRequest,
+    Strategy, TokenLayout, TokenWeighting, Verify, WriterOptions,
+};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use support::{create, document, upsert};
@@ -21,9 +25,16 @@ fn build(dir: &Path) {
             writer.merge().unwrap();
         }
     }
+    store_tokens(&mut writer);
     // Two segments a side and deleted rows in the first.
     upsert(&mut writer, &document("d3", "a page that was replaced"));
-    writer.commit().unwrap();
+    store_tokens(&mut writer);
+}
+
+/// Commits, and keeps the token vectors of what has none.
+fn store_tokens(writer: &mut IndexWriter) {
+    let layout = TokenLayout::new(16, 4).unwrap();
+    writer.store_tokens(support::encoder().as_ref(), layout, &mut |_, _| ()).unwrap();
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {
@@ -44,7 +55,8 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 fn answers(dir: &Path) -> Result<Vec<String>, String> {
     let options = OpenOptions { encoder: Some(support::encoder()), verify: Verify::Full };
     let index = Index::open(dir, options).map_err(|error| error.to_string())?;
-    let searcher = index.searcher();
+    let late = LateInteraction::new(support::encoder(), TokenWeighting::Even).unwrap();
+    let searcher = index.searcher().with_reranker(Arc::new(RerankPipeline::new(Arc::new(late))));
     let mut answers = vec![format!("{} {:?}", searcher.generation(), searcher.document_ids())];
     for id in searcher.document_ids() {
         let document = searcher.document(&id).map_err(|error| error.to_string())?;
@@ -52,7 +64,8 @@ fn answers(dir: &Path) -> Result<Vec<String>, String> {
     }
     for strategy in [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT] {
         for query in ["topic3", "page item7", "replaced"] {
-            let request = SearchRequest { strategy, ..SearchRequest::new(query) };
+            let rerank = Some(RerankOptions::default());
+            let request = SearchRequest { strategy, rerank, ..SearchRequest::new(query) };
             let outcome = searcher.search(&request).map_err(|error| error.to_string())?;
             for hit in outcome.hits {
                 answers.push(format!("{} {} {}", hit.document, hit.score, hit.text));

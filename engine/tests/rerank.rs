@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use engine::{
     Detail, Document, DocumentId, Feature, Hit, Index, LateInteraction, Mixer, NearDuplicates,
-    OrderedBy, OverlapReranker, RerankError, RerankOptions, RerankPace, RerankPipeline,
-    RerankQuery, RerankStop, Reranker, ScoreKind, SearchError, SearchOutcome, SearchRequest, Stage,
-    Strategy, TokenWeighting, WhyNot, WordWeight, WriterOptions,
+    OrderedBy, OverlapReranker, RerankError, RerankOptions, RerankPace, RerankPassage,
+    RerankPipeline, RerankQuery, RerankStop, Reranker, ScoreKind, SearchError, SearchOutcome,
+    SearchRequest, Stage, Strategy, TokenWeighting, WhyNot, WordWeight, WriterOptions,
 };
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -61,7 +61,11 @@ impl Reranker for Slow {
     fn estimate_ms(&self, _tokens: usize) -> f64 {
         self.estimate_ms
     }
-    fn score(&self, query: &RerankQuery<'_>, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
+    fn score(
+        &self,
+        query: &RerankQuery<'_>,
+        passages: &[RerankPassage<'_>],
+    ) -> Result<Vec<f32>, RerankError> {
         std::thread::sleep(self.pair * passages.len() as u32);
         if self.fails {
             return Err(RerankError::ScoreRange { low: 1.0, high: 0.0 });
@@ -83,9 +87,13 @@ impl Reranker for Noise {
     fn estimate_ms(&self, _tokens: usize) -> f64 {
         0.0
     }
-    fn score(&self, query: &RerankQuery<'_>, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
-        let score = |passage: &&str| {
-            let hash = blake3::hash(format!("{} {passage}", query.text).as_bytes());
+    fn score(
+        &self,
+        query: &RerankQuery<'_>,
+        passages: &[RerankPassage<'_>],
+    ) -> Result<Vec<f32>, RerankError> {
+        let score = |passage: &RerankPassage<'_>| {
+            let hash = blake3::hash(format!("{} {}", query.text, passage.text).as_bytes());
             f32::from(hash.as_bytes()[0]) / 255.0
         };
         Ok(passages.iter().map(score).collect())
@@ -292,7 +300,11 @@ impl Reranker for Listener {
     fn estimate_ms(&self, _tokens: usize) -> f64 {
         0.0
     }
-    fn score(&self, query: &RerankQuery<'_>, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
+    fn score(
+        &self,
+        query: &RerankQuery<'_>,
+        passages: &[RerankPassage<'_>],
+    ) -> Result<Vec<f32>, RerankError> {
         let word =
             |weight: &WordWeight| (weight.span.slice(query.text).unwrap().to_owned(), weight.idf);
         *self.heard.lock().unwrap() = query.word_weights.iter().map(word).collect();
@@ -333,7 +345,11 @@ impl Reranker for Pessimist {
     fn estimate_ms(&self, _tokens: usize) -> f64 {
         if self.has_read.load(Ordering::Relaxed) { 0.0 } else { 1e9 }
     }
-    fn score(&self, query: &RerankQuery<'_>, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
+    fn score(
+        &self,
+        query: &RerankQuery<'_>,
+        passages: &[RerankPassage<'_>],
+    ) -> Result<Vec<f32>, RerankError> {
         self.has_read.store(true, Ordering::Relaxed);
         OverlapReranker.score(query, passages)
     }

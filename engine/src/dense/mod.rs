@@ -23,6 +23,7 @@ mod walk;
 
 use std::sync::Arc;
 
+pub(crate) use kernels::dot;
 use segment::Found;
 pub(crate) use segment::{VectorSegment, write_segment};
 pub use standalone::{VectorFile, VectorFileSize};

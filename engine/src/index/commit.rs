@@ -27,6 +27,9 @@ pub(super) struct CommitRecord {
     pub(super) vectors: Vec<String>,
     /// Text segment files, oldest first.
     pub(super) texts: Vec<String>,
+    /// Files of token vectors, oldest first; commits older than these have none.
+    #[serde(default)]
+    pub(super) tokens: Vec<String>,
     /// Roots, in the order they were first ingested.
     pub(super) roots: Vec<RootRecord>,
 }
@@ -44,6 +47,6 @@ impl CommitRecord {
 
     /// Names of all segment files.
     pub(super) fn files(&self) -> HashSet<String> {
-        self.vectors.iter().chain(&self.texts).cloned().collect()
+        self.vectors.iter().chain(&self.texts).chain(&self.tokens).cloned().collect()
     }
 }

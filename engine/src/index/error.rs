@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::dense::DenseError;
 use crate::document::DocumentId;
+use crate::encoder::EncodeError;
 use crate::error::{DocumentError, SegmentError};
 use crate::lexical::LexicalError;
 
@@ -22,6 +23,19 @@ pub enum IndexError {
     /// The dense side is at fault.
     #[error(transparent)]
     Dense(#[from] DenseError),
+    /// A passage's tokens could not be encoded.
+    #[error("the tokens of a passage cannot be encoded: {0}")]
+    Tokens(#[from] EncodeError),
+    /// More components of token vectors than there are.
+    #[error(
+        "{dim} components are to be kept of token vectors of {encoder_dim}; at most {encoder_dim} can"
+    )]
+    TokenDim {
+        /// Components to be kept.
+        dim: usize,
+        /// Components of the encoder's vectors.
+        encoder_dim: usize,
+    },
     /// There is no index. Create one with `trovato ingest`.
     #[error("{} holds no index; `trovato ingest PATH --index {}` creates one", dir.display(), dir.display())]
     NoIndex {

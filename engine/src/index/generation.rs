@@ -14,6 +14,7 @@ use crate::lexical::{LexicalIndex, LexicalSnapshot};
 use crate::ord_set::OrdSet;
 use crate::search::FilterCache;
 use crate::store::{TextSegment, TextStore};
+use crate::tokens::{TokenIndex, TokenSegment};
 
 /// How often opening is retried when commits overtake it.
 const MAX_ATTEMPTS: usize = 20;
@@ -24,6 +25,7 @@ pub(crate) struct Generation {
     pub(crate) lexical: LexicalSnapshot,
     pub(crate) vectors: VectorIndex,
     pub(crate) texts: TextStore,
+    pub(crate) tokens: TokenIndex,
     /// Chunks that exist: the one truth, from the lexical index.
     pub(crate) alive: OrdSet,
     /// What filters of earlier searches allow.
@@ -35,6 +37,7 @@ pub(crate) struct Generation {
 pub(super) struct OpenSegments {
     vectors: HashMap<String, Arc<VectorSegment>>,
     texts: HashMap<String, Arc<TextSegment>>,
+    tokens: HashMap<String, Arc<TokenSegment>>,
 }
 
 /// Whether sections are compared with their checksums when a file is opened.
@@ -49,9 +52,10 @@ impl OpenSegments {
         &mut self,
         dir: &Path,
         record: &CommitRecord,
-        dim: usize,
+        dims: (usize, usize),
         checksums: Checksums,
     ) -> Result<(), IndexError> {
+        let (encoder_dim, dim) = dims;
         for name in &record.vectors {
             if !self.vectors.contains_key(name) {
                 let segment = VectorSegment::open(&files::segment_path(dir, name), dim)?;
@@ -70,9 +74,19 @@ impl OpenSegments {
                 self.texts.insert(name.clone(), Arc::new(segment));
             }
         }
+        for name in &record.tokens {
+            if !self.tokens.contains_key(name) {
+                let segment = TokenSegment::open(&files::segment_path(dir, name), encoder_dim)?;
+                if checksums == Checksums::Compare {
+                    segment.verify()?;
+                }
+                self.tokens.insert(name.clone(), Arc::new(segment));
+            }
+        }
         let named = record.files();
         self.vectors.retain(|name, _| named.contains(name));
         self.texts.retain(|name, _| named.contains(name));
+        self.tokens.retain(|name, _| named.contains(name));
         Ok(())
     }
 }
@@ -91,7 +105,7 @@ impl Generation {
         for _ in 0..MAX_ATTEMPTS {
             let snapshot = lexical.snapshot()?;
             let record = read_record(dir, snapshot.payload())?;
-            let opened = segments.open(dir, &record, manifest.dims()?.1, checksums);
+            let opened = segments.open(dir, &record, manifest.dims()?, checksums);
             if LexicalIndex::payload(&dir.join(files::LEXICAL_DIR))? != snapshot.payload() {
                 failure = opened.err();
                 continue;
@@ -117,7 +131,12 @@ impl Generation {
             record.vectors.iter().map(|name| segments.vectors[name].clone()).collect();
         check_agreement(dir, &alive, &texts, &vectors)?;
         let vectors = VectorIndex::new(manifest.dims()?, vectors);
-        Ok(Self { record, lexical, vectors, texts, alive, filters: FilterCache::default() })
+        let tokens: Vec<_> =
+            record.tokens.iter().map(|name| segments.tokens[name].clone()).collect();
+        check_compressors(&tokens)?;
+        let tokens = TokenIndex::new(tokens);
+        let filters = FilterCache::default();
+        Ok(Self { record, lexical, vectors, texts, tokens, alive, filters })
     }
 
     pub(super) fn record(&self) -> &CommitRecord {
@@ -135,6 +154,15 @@ pub(super) fn read_record(dir: &Path, payload: &str) -> Result<CommitRecord, Ind
         let path = dir.join(files::LEXICAL_DIR).join("meta.json");
         SegmentError::damaged(&path, format!("the commit record does not decode: {error}")).into()
     })
+}
+
+/// A query's tokens are projected once for all files, so all must have one basis.
+fn check_compressors(tokens: &[Arc<TokenSegment>]) -> Result<(), SegmentError> {
+    let Some((first, others)) = tokens.split_first() else { return Ok(()) };
+    match others.iter().find(|other| other.compressor() != first.compressor()) {
+        Some(other) => Err(other.damaged("its token vectors have another basis than others")),
+        None => Ok(()),
+    }
 }
 
 /// The legs must agree on what exists: every live chunk has a text and a

@@ -13,6 +13,7 @@ mod files;
 mod generation;
 mod lock;
 mod manifest;
+mod token_writer;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub use commit::RootRecord;
 pub use error::IndexError;
 pub(crate) use generation::Generation;
 pub use manifest::{EncoderIdentity, Manifest};
+pub use token_writer::TokenSummary;
 pub use writer::{CommitSummary, IndexWriter, WriterOptions};
 
 use crate::encoder::Encoder;
@@ -29,6 +31,7 @@ use crate::error::SegmentError;
 use crate::lexical::LexicalIndex;
 use crate::search::Searcher;
 use crate::segment_file::Verify;
+use crate::tokens::TokenLayout;
 use generation::{Checksums, OpenSegments};
 
 /// How an index is opened.
@@ -58,8 +61,21 @@ pub struct IndexInfo {
     pub vector_segments: usize,
     /// Files of texts.
     pub text_segments: usize,
+    /// Vectors of passages' tokens; `None` where none are kept.
+    pub tokens: Option<TokenInfo>,
     /// Where documents came from.
     pub roots: Vec<RootRecord>,
+}
+
+/// Figures about the token vectors of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenInfo {
+    /// What is kept of each.
+    pub layout: TokenLayout,
+    /// Live chunks that have them.
+    pub chunks: usize,
+    /// Bytes of their files.
+    pub bytes: u64,
 }
 
 /// An index on disk.
@@ -220,6 +236,11 @@ impl Index {
             bytes: folder_bytes(&self.dir)?,
             vector_segments: record.vectors.len(),
             text_segments: record.texts.len(),
+            tokens: generation.tokens.compressor().map(|compressor| TokenInfo {
+                layout: compressor.layout(),
+                chunks: generation.tokens.covered(&generation.alive),
+                bytes: generation.tokens.len_bytes(),
+            }),
             roots: record.roots.clone(),
         })
     }

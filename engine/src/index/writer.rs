@@ -80,23 +80,23 @@ enum Flush {
 ///
 /// Dropping a writer forgets what was not committed.
 pub struct IndexWriter {
-    dir: PathBuf,
-    manifest: Manifest,
+    pub(super) dir: PathBuf,
+    pub(super) manifest: Manifest,
     lexical_index: Arc<LexicalIndex>,
     lexical: LexicalWriter,
     /// The generation at opening; `changes` says what has happened since.
     base: Arc<Generation>,
     changes: HashMap<DocumentId, Change>,
     /// The record that the next commit publishes.
-    next: CommitRecord,
+    pub(super) next: CommitRecord,
     committed: CommitRecord,
     /// Files of the commit before `committed`, kept for readers that are about
     /// to open them.
     previous: HashSet<String>,
     pending: Pending,
-    pending_limit_bytes: usize,
+    pub(super) pending_limit_bytes: usize,
     n_files: u64,
-    bytes_written: u64,
+    pub(super) bytes_written: u64,
     // Last: the lock is released after the lexical writer is gone.
     _lock: WriterLock,
 }
@@ -311,6 +311,7 @@ impl IndexWriter {
             self.next.vectors.extend(vectors);
         }
         fail_point!("merge-vectors-written");
+        self.merge_tokens(&live)?;
         self.next.texts.clear();
         let texts = self.write_texts(&live.texts.merged()?)?;
         self.next.texts.extend(texts);
@@ -336,7 +337,7 @@ impl IndexWriter {
     }
 
     /// The last commit, its files opened anew and closed with the view.
-    fn last_commit(&self) -> Result<Generation, IndexError> {
+    pub(super) fn last_commit(&self) -> Result<Generation, IndexError> {
         let (dir, segments) = (&self.dir, &mut OpenSegments::default());
         Generation::load(dir, &self.manifest, &self.lexical_index, segments, Checksums::Skip)
     }
@@ -460,7 +461,7 @@ impl IndexWriter {
     }
 
     /// A name no file has: the generation to come and a counter.
-    fn new_file(&mut self, extension: &str) -> (String, PathBuf) {
+    pub(super) fn new_file(&mut self, extension: &str) -> (String, PathBuf) {
         self.n_files += 1;
         let generation = self.committed.generation + 1;
         let name = format!("{generation:010}-{:04}.{extension}", self.n_files);
@@ -469,7 +470,7 @@ impl IndexWriter {
     }
 
     /// The commit point, and what follows it.
-    fn publish(&mut self) -> Result<CommitSummary, IndexError> {
+    pub(super) fn publish(&mut self) -> Result<CommitSummary, IndexError> {
         let record =
             CommitRecord { generation: self.committed.generation + 1, ..self.next.clone() };
         fail_point!("before-commit");

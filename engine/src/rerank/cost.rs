@@ -51,14 +51,15 @@ impl CostMeter {
 pub(super) fn warm_up(reranker: &dyn Reranker, cost: &CostMeter) -> Result<(), RerankError> {
     let query = RerankQuery::plain("how long does it take");
     let passage = "as long as it takes to read a passage of some length ".repeat(8);
-    reranker.score(&query, &[&passage])?;
+    reranker.score(&query, &[passage.as_str().into()])?;
     cost.clear();
-    reranker.score(&query, &[&passage])?;
+    reranker.score(&query, &[passage.as_str().into()])?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::RerankPassage;
     use super::*;
 
     /// A reranker whose first run takes a hundred times as long as the others.
@@ -78,7 +79,11 @@ mod tests {
         fn estimate_ms(&self, tokens: usize) -> f64 {
             self.cost.estimate_ms(tokens)
         }
-        fn score(&self, _: &RerankQuery<'_>, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
+        fn score(
+            &self,
+            _: &RerankQuery<'_>,
+            passages: &[RerankPassage<'_>],
+        ) -> Result<Vec<f32>, RerankError> {
             let is_first = self.runs.fetch_add(1, Ordering::Relaxed) == 0;
             self.cost.record(100, Duration::from_millis(if is_first { 200 } else { 2 }));
             Ok(vec![0.5; passages.len()])

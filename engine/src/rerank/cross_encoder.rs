@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::cost::{CostMeter, warm_up};
 use super::spec::{CrossEncoderFiles, CrossEncoderSpec};
-use super::{RerankError, RerankQuery, Reranker, score_pairs};
+use super::{RerankError, RerankPassage, RerankQuery, Reranker, score_pairs};
 use crate::encoder::{EncodeError, PairTokenizer, PairTokens, RunTokens, Runner, ScorePooling};
 
 /// Runs the weights that a [`CrossEncoderSpec`] names.
@@ -83,7 +83,11 @@ impl Reranker for CrossEncoder {
         self.cost.estimate_ms(tokens.min(self.spec.max_tokens))
     }
 
-    fn score(&self, query: &RerankQuery<'_>, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
+    fn score(
+        &self,
+        query: &RerankQuery<'_>,
+        passages: &[RerankPassage<'_>],
+    ) -> Result<Vec<f32>, RerankError> {
         score_pairs(&self.name, &self.tokenizer, query, passages, |pair, at| self.run(pair, at))
     }
 }
@@ -139,15 +143,15 @@ mod tests {
             let model = CrossEncoder::load(&spec(directory.path(), &draft, pooling)).unwrap();
             let query = "abc def";
             let long = "b ".repeat(90);
-            let passages = ["a", "bad cafe", "", "off", &long];
+            let passages = ["a", "bad cafe", "", "off", long.as_str()].map(RerankPassage::from);
             let scores = model.score(&RerankQuery::plain(query), &passages).unwrap();
             let tokens = model.tokenizer.query(query).unwrap();
             for (passage, &score) in passages.iter().zip(&scores) {
-                let pair = model.tokenizer.pair(&tokens, passage).unwrap();
+                let pair = model.tokenizer.pair(&tokens, passage.text).unwrap();
                 let (wanted, size) = expected(&draft, &pair, pooling);
                 let found = f64::from(score) * 40.0 - 20.0;
                 assert!((found - wanted).abs() < 0.04 * size, "{passage:?}: {found} {wanted}");
-                let alone = model.score(&RerankQuery::plain(query), &[passage]).unwrap();
+                let alone = model.score(&RerankQuery::plain(query), &[*passage]).unwrap();
                 assert_eq!(alone, [score], "{passage:?}");
             }
             let other = model.score(&RerankQuery::plain("def abc"), &passages).unwrap();

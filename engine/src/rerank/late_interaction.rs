@@ -1,15 +1,17 @@
 //! Late interaction: every token of the query finds its nearest in the passage.
 //!
-//! The vectors are the index's own encoder's, made when they are needed: nothing is
-//! stored, and any transformer can do it untrained. A passage costs one run of the
-//! encoder, as much as a cross-encoder of its size; what it saves is a model.
+//! The vectors are the index's own encoder's, and any transformer can do it untrained.
+//! Where the index keeps them ([`crate::tokens`]), a passage costs some microseconds;
+//! where it does not, they are made when they are needed, at one run of the encoder,
+//! as much as a cross-encoder of its size takes.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::cost::{CostMeter, warm_up};
-use super::{RerankError, RerankQuery, Reranker, WordWeight, score_each};
+use super::{RerankError, RerankPassage, RerankQuery, Reranker, WordWeight, score_each};
 use crate::Span;
+use crate::dense;
 use crate::encoder::{Encoder, TextRole, TokenVectors};
 
 /// What a token of the query counts.
@@ -75,16 +77,20 @@ impl std::fmt::Debug for LateInteraction {
     }
 }
 
-fn max_sim(query: &TokenVectors, weights: &[f64], passage: &TokenVectors) -> f32 {
+/// For each token of the query its product with the nearest one of the passage.
+fn nearest(query: &TokenVectors, passage: &TokenVectors) -> Vec<f32> {
+    let nearest =
+        |q: &[f32]| passage.rows().map(|(_, p)| dense::dot(q, p)).fold(f32::NEG_INFINITY, f32::max);
+    query.rows().map(|(_, q)| nearest(q)).collect()
+}
+
+/// The weighted mean of what the query's tokens found.
+fn max_sim(nearest: &[f32], weights: &[f64]) -> f32 {
     let total: f64 = weights.iter().sum();
-    if query.is_empty() || passage.is_empty() || total <= 0.0 {
+    if total <= 0.0 {
         return 0.0;
     }
-    let nearest = |q: &[f32]| {
-        let dot = |p: &[f32]| q.iter().zip(p).map(|(q, p)| q * p).sum::<f32>();
-        passage.rows().map(|(_, p)| dot(p)).fold(f32::NEG_INFINITY, f32::max)
-    };
-    let sum: f64 = query.rows().zip(weights).map(|((_, q), w)| w * f64::from(nearest(q))).sum();
+    let sum: f64 = nearest.iter().zip(weights).map(|(&near, w)| w * f64::from(near)).sum();
     (sum / total).clamp(0.0, 1.0) as f32
 }
 
@@ -101,14 +107,25 @@ impl Reranker for LateInteraction {
         self.cost.estimate_ms(tokens.min(self.encoder.max_tokens()))
     }
 
-    fn score(&self, query: &RerankQuery<'_>, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
+    fn score(
+        &self,
+        query: &RerankQuery<'_>,
+        passages: &[RerankPassage<'_>],
+    ) -> Result<Vec<f32>, RerankError> {
         let tokens = self.encoder.encode_tokens(query.text, TextRole::Query)?;
         let weights = self.weights(&tokens, query.word_weights);
+        let stored = passages.iter().find_map(|passage| passage.tokens);
+        let projected = stored.map(|stored| stored.project(&tokens)).unwrap_or_default();
         score_each(&self.name, passages, |_, passage| {
             let started = Instant::now();
-            let vectors = self.encoder.encode_tokens(passage, TextRole::Passage)?;
-            let score = max_sim(&tokens, &weights, &vectors);
-            self.cost.record(vectors.len(), started.elapsed());
+            let (nearest, n_tokens) = if let Some(stored) = passage.tokens {
+                (stored.nearest(&projected), stored.len())
+            } else {
+                let vectors = self.encoder.encode_tokens(passage.text, TextRole::Passage)?;
+                (nearest(&tokens, &vectors), vectors.len())
+            };
+            let score = max_sim(&nearest, &weights);
+            self.cost.record(n_tokens, started.elapsed());
             Ok(score)
         })
     }
@@ -126,7 +143,7 @@ mod tests {
     fn score(weighting: TokenWeighting, words: &[WordWeight]) -> Vec<f32> {
         let query = RerankQuery { text: "borrow the map", word_weights: words };
         let passages = ["a map for the borrow checker", "the", "map", "", "cargo"];
-        late(weighting).score(&query, &passages).unwrap()
+        late(weighting).score(&query, &passages.map(Into::into)).unwrap()
     }
 
     #[test]

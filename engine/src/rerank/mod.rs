@@ -40,10 +40,11 @@ pub use overlap::OverlapReranker;
 pub use pipeline::RerankPipeline;
 pub use spec::{CrossEncoderFiles, CrossEncoderSpec, ScoreActivation};
 pub(crate) use stage::{ModelScores, Stage, Stop};
-pub(crate) use window::{WordMatch, best_window, bytes_for_tokens};
+pub(crate) use window::{WordMatch, best_window, bytes_for_tokens, titled};
 
 use crate::Span;
 use crate::encoder::{PairTokenizer, PairTokens};
+use crate::tokens::StoredTokens;
 
 /// How rare a word of a query is in the index.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,6 +68,24 @@ impl<'a> RerankQuery<'a> {
     /// A query of which no word is known to be rarer than another.
     pub fn plain(text: &'a str) -> Self {
         Self { text, word_weights: &[] }
+    }
+}
+
+/// A passage that is scored.
+#[derive(Clone, Copy, Debug)]
+pub struct RerankPassage<'a> {
+    /// What a model reads: the part of the passage where the query's words are
+    /// densest, under the document's title.
+    pub text: &'a str,
+    /// The whole passage's token vectors, where the index keeps them; of one index in
+    /// all passages of a call.
+    pub tokens: Option<StoredTokens<'a>>,
+}
+
+impl<'a> From<&'a str> for RerankPassage<'a> {
+    /// A passage of which the index keeps no token vectors.
+    fn from(text: &'a str) -> Self {
+        Self { text, tokens: None }
     }
 }
 
@@ -98,7 +117,11 @@ pub trait Reranker: Send + Sync {
     ///
     /// # Errors
     /// [`RerankError`]; nothing is returned for the other pairs of the call.
-    fn score(&self, query: &RerankQuery<'_>, passages: &[&str]) -> Result<Vec<f32>, RerankError>;
+    fn score(
+        &self,
+        query: &RerankQuery<'_>,
+        passages: &[RerankPassage<'_>],
+    ) -> Result<Vec<f32>, RerankError>;
 }
 
 /// Scores each passage by itself over the caller's rayon pool, and checks what
@@ -108,15 +131,15 @@ pub trait Reranker: Send + Sync {
 /// Those of `one`; [`RerankError::OutOfRange`] for a score that is not in `[0, 1]`.
 fn score_each(
     reranker: &str,
-    passages: &[&str],
-    one: impl Fn(usize, &str) -> Result<f32, RerankError> + Sync,
+    passages: &[RerankPassage<'_>],
+    one: impl Fn(usize, RerankPassage<'_>) -> Result<f32, RerankError> + Sync,
 ) -> Result<Vec<f32>, RerankError> {
     passages
         .par_iter()
         .with_max_len(1)
         .enumerate()
         .map(|(index, passage)| {
-            let score = one(index, passage)?;
+            let score = one(index, *passage)?;
             if (0.0..=1.0).contains(&score) {
                 return Ok(score);
             }
@@ -136,13 +159,13 @@ fn score_pairs(
     reranker: &str,
     tokenizer: &PairTokenizer,
     query: &RerankQuery<'_>,
-    passages: &[&str],
+    passages: &[RerankPassage<'_>],
     run: impl Fn(&PairTokens, usize) -> Result<f32, RerankError> + Sync,
 ) -> Result<Vec<f32>, RerankError> {
     let tokenize = |index| move |source| RerankError::Tokenize { index, source };
     let query = tokenizer.query(query.text).map_err(tokenize(0))?;
     score_each(reranker, passages, |index, passage| {
-        let pair = tokenizer.pair(&query, passage).map_err(tokenize(index))?;
+        let pair = tokenizer.pair(&query, passage.text).map_err(tokenize(index))?;
         run(&pair, index)
     })
 }
@@ -154,11 +177,12 @@ mod tests {
     #[test]
     fn a_score_outside_its_range_is_named() {
         for bad in [f32::NAN, -0.1, 1.5] {
-            let one = |index, _: &str| Ok(if index == 1 { bad } else { 0.5 });
-            let error = score_each("m", &["a", "b"], one).unwrap_err();
+            let one = |index, _: RerankPassage<'_>| Ok(if index == 1 { bad } else { 0.5 });
+            let error = score_each("m", &["a".into(), "b".into()], one).unwrap_err();
             assert!(matches!(error, RerankError::OutOfRange { index: 1, .. }), "{error}");
         }
-        let found = score_each("m", &["a", "b"], |index, _| Ok(index as f32)).unwrap();
+        let found =
+            score_each("m", &["a".into(), "b".into()], |index, _| Ok(index as f32)).unwrap();
         assert_eq!(found, [0.0, 1.0]);
     }
 }

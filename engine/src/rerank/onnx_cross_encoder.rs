@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::cost::{CostMeter, warm_up};
 use super::spec::{CrossEncoderFiles, CrossEncoderSpec};
-use super::{RerankError, RerankQuery, Reranker, score_pairs};
+use super::{RerankError, RerankPassage, RerankQuery, Reranker, score_pairs};
 use crate::encoder::{EncodeError, PairTokenizer, PairTokens, RunTokens, SessionPool, Wanted};
 
 /// Runs the graph that a [`CrossEncoderSpec`] names. Its inputs are token ids,
@@ -85,7 +85,11 @@ impl Reranker for OnnxCrossEncoder {
         self.cost.estimate_ms(tokens.min(self.spec.max_tokens))
     }
 
-    fn score(&self, query: &RerankQuery<'_>, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
+    fn score(
+        &self,
+        query: &RerankQuery<'_>,
+        passages: &[RerankPassage<'_>],
+    ) -> Result<Vec<f32>, RerankError> {
         score_pairs(&self.name, &self.tokenizer, query, passages, |pair, at| self.run(pair, at))
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::{RerankError, RerankQuery, Reranker, score_each};
+use super::{RerankError, RerankPassage, RerankQuery, Reranker, score_each};
 
 /// Scores `|words of the query in the passage| / |words of the query|`, both
 /// lower-cased and distinct; 0 for a query without words.
@@ -37,10 +37,14 @@ impl Reranker for OverlapReranker {
         2e-5 * tokens as f64
     }
 
-    fn score(&self, query: &RerankQuery<'_>, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
+    fn score(
+        &self,
+        query: &RerankQuery<'_>,
+        passages: &[RerankPassage<'_>],
+    ) -> Result<Vec<f32>, RerankError> {
         let wanted = Self::words(query.text);
         score_each(Self::NAME, passages, |_, passage| {
-            let found = wanted.intersection(&Self::words(passage)).count();
+            let found = wanted.intersection(&Self::words(passage.text)).count();
             Ok(if wanted.is_empty() { 0.0 } else { found as f32 / wanted.len() as f32 })
         })
     }
@@ -54,7 +58,7 @@ mod tests {
     fn the_share_of_words_is_the_score() {
         let score = |query| {
             OverlapReranker
-                .score(&RerankQuery::plain(query), &["A map of keys", "", "map"])
+                .score(&RerankQuery::plain(query), &["A map of keys", "", "map"].map(Into::into))
                 .unwrap()
         };
         assert_eq!(score("map, keys! map"), [1.0, 0.0, 0.5]);

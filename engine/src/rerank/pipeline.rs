@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::{Feature, LateInteraction, Mixer, ModelScores, RerankError, RerankQuery, Reranker};
+use super::{
+    Feature, LateInteraction, Mixer, ModelScores, RerankError, RerankPassage, RerankQuery, Reranker,
+};
 
 /// A reranker with its window and its mixer.
 #[derive(Clone)]
@@ -76,7 +78,7 @@ impl RerankPipeline {
         self.reranker.name()
     }
 
-    /// Equal fingerprints, equal rankings of the same candidates.
+    /// Equal fingerprints, equal rankings of the same candidates of one index.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
@@ -109,7 +111,7 @@ impl RerankPipeline {
     pub(crate) fn score(
         &self,
         query: &RerankQuery<'_>,
-        passages: &[&str],
+        passages: &[RerankPassage<'_>],
     ) -> Result<Vec<ModelScores>, RerankError> {
         let rerank = counted(self.reranker.as_ref(), query, passages)?;
         let max_sim = match &self.late {
@@ -128,7 +130,7 @@ impl RerankPipeline {
 fn counted(
     reranker: &dyn Reranker,
     query: &RerankQuery<'_>,
-    passages: &[&str],
+    passages: &[RerankPassage<'_>],
 ) -> Result<Vec<f32>, RerankError> {
     let scores = reranker.score(query, passages)?;
     if scores.len() == passages.len() {

@@ -108,6 +108,18 @@ fn words(text: &str) -> Vec<Span> {
     words
 }
 
+/// The passage under its title, unless it begins with it already. Its words and not
+/// its letters: "Mapping" does not begin with the title "Map".
+pub(crate) fn titled(title: &str, window: &str) -> String {
+    let goes_on = |rest: &str| rest.chars().next().is_some_and(char::is_alphanumeric);
+    let begins_with_it = window.strip_prefix(title).is_some_and(|rest| !goes_on(rest));
+    if title.is_empty() || begins_with_it {
+        window.to_owned()
+    } else {
+        format!("{title}\n{window}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -175,5 +187,14 @@ mod tests {
             // The longest word with its blanks would not have fitted any more.
             prop_assert!(kept.len() == all.len() || shown.len() + 8 > most);
         }
+    }
+
+    #[test]
+    fn a_title_stands_once_before_its_passage() {
+        assert_eq!(titled("Maps", "keys and values"), "Maps\nkeys and values");
+        assert_eq!(titled("Maps", "Maps\n\nkeys"), "Maps\n\nkeys");
+        assert_eq!(titled("Maps", "Maps: keys"), "Maps: keys");
+        assert_eq!(titled("Map", "Mapping keys"), "Map\nMapping keys");
+        assert_eq!(titled("", "keys"), "keys");
     }
 }

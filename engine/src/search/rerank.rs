@@ -24,9 +24,10 @@ use crate::fusion::{Normalization, Scale};
 use crate::lexical::{LexicalQuery, QueryWords};
 use crate::ranked_list::{RankedList, ScoredChunk};
 use crate::rerank::{
-    Feature, Features, ModelScores, RerankError, RerankPipeline, RerankQuery, Stage, Stop,
-    WordMatch, WordWeight, best_window, bytes_for_tokens, is_question,
+    Feature, Features, ModelScores, RerankError, RerankPassage, RerankPipeline, RerankQuery, Stage,
+    Stop, WordMatch, WordWeight, best_window, bytes_for_tokens, is_question, titled,
 };
+use crate::tokens::StoredTokens;
 
 /// Candidates of the first stage that its scale is fitted to, so that a list of a
 /// thousand is normalised as one of a hundred is.
@@ -77,20 +78,32 @@ impl Ranked {
 
 /// The candidates within reach, as models and the mixer see them.
 #[derive(Default)]
-struct Candidates {
+struct Candidates<'a> {
     known: Vec<Features>,
-    passages: Vec<String>,
+    passages: Vec<Candidate<'a>>,
     /// The query's words, for models that weigh them.
     word_weights: Vec<WordWeight>,
     /// Whether the next candidate would be one token too many.
     is_full: bool,
 }
 
+/// A candidate as models see it.
+struct Candidate<'a> {
+    text: String,
+    tokens: Option<StoredTokens<'a>>,
+}
+
+impl Candidate<'_> {
+    fn shown(&self) -> RerankPassage<'_> {
+        RerankPassage { text: &self.text, tokens: self.tokens }
+    }
+}
+
 /// The stage at work.
 struct Reading<'a> {
     pipeline: &'a RerankPipeline,
     stage: Stage,
-    passages: Vec<String>,
+    passages: Vec<Candidate<'a>>,
     /// Candidates that may be read without a budget.
     candidates: usize,
     query: &'a str,
@@ -150,7 +163,7 @@ impl Searcher {
 
     /// Prepares the candidates within reach.
     fn reading<'a>(
-        &self,
+        &'a self,
         found: &Found<'a>,
         pipeline: &'a RerankPipeline,
         rerank: RerankPlan,
@@ -186,7 +199,7 @@ impl Searcher {
         found: &Found<'_>,
         pipeline: &RerankPipeline,
         rerank: RerankPlan,
-    ) -> Result<Candidates, SearchError> {
+    ) -> Result<Candidates<'_>, SearchError> {
         let words = self.generation.lexical.query_words(found.query)?;
         let shared = SharedFeatures::new(found, &words);
         let most = bytes_for_tokens(pipeline.window_tokens());
@@ -210,14 +223,14 @@ impl Searcher {
                 .map(|(span, word)| WordMatch { span, word, weight: words.words()[word].idf })
                 .collect();
             let window = best_window(&text, &matches, most).slice(&text).unwrap_or_default();
-            let passage = titled(record.title(), window);
-            let bytes = found.query.plain_text().len() + passage.len();
+            let text = titled(record.title(), window);
+            let bytes = found.query.plain_text().len() + text.len();
             if bytes > left && !passages.is_empty() {
                 is_full = true;
                 break;
             }
             left = left.saturating_sub(bytes);
-            passages.push(passage);
+            passages.push(Candidate { text, tokens: self.generation.tokens.of(entry.ord) });
             known.push(features);
         }
         let weights = words.words().iter().map(|w| WordWeight { span: w.span, idf: w.idf });
@@ -248,18 +261,6 @@ impl Searcher {
             return Ok(leaf);
         };
         Ok(mixed(pipeline, &features, first))
-    }
-}
-
-/// The passage under its title, unless it begins with it already. Its words and not
-/// its letters: "Mapping" does not begin with the title "Map".
-fn titled(title: &str, window: &str) -> String {
-    let goes_on = |rest: &str| rest.chars().next().is_some_and(char::is_alphanumeric);
-    let begins_with_it = window.strip_prefix(title).is_some_and(|rest| !goes_on(rest));
-    if title.is_empty() || begins_with_it {
-        window.to_owned()
-    } else {
-        format!("{title}\n{window}")
     }
 }
 
@@ -303,7 +304,7 @@ impl Reading<'_> {
             if range.start == 0 { pace.fitting_first(left) } else { pace.fitting(left) }
         };
         let mut score = |range: Range<usize>| -> Result<Vec<ModelScores>, RerankError> {
-            let batch: Vec<&str> = passages[range].iter().map(String::as_str).collect();
+            let batch: Vec<_> = passages[range].iter().map(Candidate::shown).collect();
             match SEARCH_POOL.as_ref() {
                 Some(pool) => pool.install(|| pipeline.score(&query, &batch)),
                 None => pipeline.score(&query, &batch),
@@ -410,15 +411,6 @@ fn agreement(lexical: &RankedList, dense: &RankedList) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_title_stands_once_before_its_passage() {
-        assert_eq!(titled("Maps", "keys and values"), "Maps\nkeys and values");
-        assert_eq!(titled("Maps", "Maps\n\nkeys"), "Maps\n\nkeys");
-        assert_eq!(titled("Maps", "Maps: keys"), "Maps: keys");
-        assert_eq!(titled("Map", "Mapping keys"), "Map\nMapping keys");
-        assert_eq!(titled("", "keys"), "keys");
-    }
 
     #[test]
     fn legs_agree_by_what_their_heads_share() {

@@ -37,6 +37,11 @@ impl Dense {
         self.values.len() / self.dim
     }
 
+    /// All rows, `[rows, dim]`.
+    pub(super) fn values(&self) -> &[f32] {
+        &self.values
+    }
+
     pub(super) fn row(&self, at: usize) -> &[f32] {
         &self.values[at * self.dim..(at + 1) * self.dim]
     }

@@ -79,7 +79,7 @@ fn available() -> Vec<(&'static str, Kernels)> {
 /// vectors enter; here the shorter one counts, so that no input can read
 /// outside a slice. The same holds for the forms below.
 #[inline]
-pub(super) fn dot(query: &[f32], row: &[f32]) -> f32 {
+pub(crate) fn dot(query: &[f32], row: &[f32]) -> f32 {
     // SAFETY: `available` lists a kernel only after its instruction set was detected.
     unsafe { (KERNELS.dot)(query, row) }
 }
