@@ -92,6 +92,38 @@ fn write_graph(path: &Path, output: &str) {
     fs::write(path, model.0).unwrap();
 }
 
+/// A matrix of numbers between -1 and 1 that differ from place to place.
+fn matrix(name: &str, rows: usize, columns: usize) -> Message {
+    let values = (0..rows * columns).map(|at| ((at * 7 + rows) as f32).sin());
+    let bytes: Vec<u8> = values.flat_map(f32::to_le_bytes).collect();
+    let dims = Message::default().number(1, rows as u64).number(1, columns as u64);
+    dims.number(2, 1).text(8, name).bytes(9, &bytes)
+}
+
+/// A graph with layers: a row for each token, widened and narrowed, their mean, a head.
+fn write_layers(path: &Path) {
+    let mean =
+        [Message::default().text(1, "axes").number(8, 1).number(20, 7), integer("keepdims", 0)];
+    let graph = Message::default()
+        .message(1, &node("Gather", &["words", "input_ids"], "rows", &[]))
+        .message(1, &node("MatMul", &["rows", "widen"], "wide", &[]))
+        .message(1, &node("Tanh", &["wide"], "curved", &[]))
+        .message(1, &node("MatMul", &["curved", "narrow"], "narrowed", &[]))
+        .message(1, &node("ReduceMean", &["narrowed"], "pooled", &mean))
+        .message(1, &node("MatMul", &["pooled", "head"], "logits", &[]))
+        .text(2, "layers")
+        .message(5, &matrix("words", 30_522, 8))
+        .message(5, &matrix("widen", 8, 24))
+        .message(5, &matrix("narrow", 24, 8))
+        .message(5, &matrix("head", 8, 1))
+        .message(11, &tensor("input_ids", 7, "tokens"))
+        .message(11, &tensor("attention_mask", 7, "tokens"))
+        .message(12, &tensor("logits", 1, "1"));
+    let opset = Message::default().text(1, "").number(2, 13);
+    let model = Message::default().number(1, 8).message(7, &graph).message(8, &opset);
+    fs::write(path, model.0).unwrap();
+}
+
 fn tokenizer_path() -> std::path::PathBuf {
     let model = models::resolve("all-MiniLM-L6-v2", &Silent);
     model.unwrap_or_else(|error| panic!("{error}")).tokenizer_path
@@ -143,6 +175,33 @@ fn a_graph_reads_pairs_with_their_types_one_by_one() {
     let other = CrossEncoderSpec { files: weights, ..spec(Path::new("unused"), 32) };
     let error = OnnxCrossEncoder::load(&other, &runtime, 1).unwrap_err();
     assert!(matches!(error, RerankError::Unsuitable { .. }), "{error}");
+}
+
+#[test]
+fn a_graph_of_ones_own_is_quantised_and_scores_nearly_as_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |file: &str| directory.path().join(file);
+    write_layers(&at("model.onnx"));
+    fs::copy(tokenizer_path(), at("tokenizer.json")).unwrap();
+    let config = r#"{"model_type": "layers", "max_position_embeddings": 128, "num_labels": 1}"#;
+    fs::write(at("config.json"), config).unwrap();
+    let passages = ["Every value has one owner.", "", "Cargo builds a package", "moved values"]
+        .map(RerankPassage::from);
+    let scores = |suffix: &str| {
+        let name = format!("{}{suffix}", directory.path().display());
+        let pipeline = eval::load_reranker(&name, None, &Silent);
+        let pipeline = pipeline.unwrap_or_else(|error| panic!("{error}")).unwrap();
+        let query = RerankQuery::plain("who owns a value");
+        (pipeline.name().to_owned(), pipeline.reranker().score(&query, &passages).unwrap())
+    };
+    let ((floats, exact), (bytes, quantised)) = (scores("@fp32"), scores(""));
+    assert!(floats.ends_with("@fp32") && bytes.ends_with("@int8-onnx"), "{floats} {bytes}");
+    for (exact, quantised) in exact.iter().zip(&quantised) {
+        assert!((exact - quantised).abs() < 0.02, "{exact} {quantised}");
+    }
+    assert_ne!(exact, quantised);
+    let spread = exact.iter().fold(0.0_f32, |most, x| most.max((x - exact[0]).abs()));
+    assert!(spread > 0.05, "a test of equal scores would show nothing: {exact:?}");
 }
 
 #[test]

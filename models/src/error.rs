@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::card::Precision;
 use crate::graph::ConvertError;
 
 /// Everything that can go wrong between a model's name and usable files.
@@ -68,6 +69,14 @@ pub enum ModelError {
     ReadyGraph {
         /// The directory.
         path: PathBuf,
+    },
+    /// A reranker that there is in 8 bits only.
+    #[error("{name} cannot be had in {given}: it runs in int8, leave `@{given}` out")]
+    RerankerPrecision {
+        /// Its name.
+        name: String,
+        /// What was asked for.
+        given: Precision,
     },
     /// Neither the environment nor the platform names a place for the cache.
     #[error("no home directory is known; set TROVATO_HOME to a folder for models")]

@@ -78,6 +78,11 @@ impl RerankPipeline {
         self.reranker.name()
     }
 
+    /// What scores pairs.
+    pub fn reranker(&self) -> &dyn Reranker {
+        self.reranker.as_ref()
+    }
+
     /// Equal fingerprints, equal rankings of the same candidates of one index.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint

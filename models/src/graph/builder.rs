@@ -87,11 +87,7 @@ impl<W: Write> GraphBuilder<W> {
         code: WeightCode,
     ) -> io::Result<String> {
         let bytes: Vec<u8> = values.iter().map(|&value| code.byte(value)).collect();
-        let element = match code {
-            WeightCode::Signed => ElementType::Int8,
-            WeightCode::Offset => ElementType::UInt8,
-        };
-        self.external(name, dims, element, &bytes)
+        self.external(name, dims, code.element(), &bytes)
     }
 
     /// A small integer vector, kept in the graph itself.
@@ -152,13 +148,13 @@ impl<W: Write> GraphBuilder<W> {
             dims: dims.iter().map(|&dim| dim as i64).collect(),
             data_type: Some(element as i32),
             name: Some(name.to_owned()),
-            raw_data: None,
             external_data: vec![
                 entry("location", self.data_name.clone()),
                 entry("offset", start.to_string()),
                 entry("length", bytes.len().to_string()),
             ],
             data_location: Some(EXTERNAL),
+            ..TensorProto::default()
         });
         Ok(name.to_owned())
     }

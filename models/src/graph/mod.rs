@@ -1,5 +1,6 @@
 //! From a checkpoint to an ONNX graph, fp32 or with 8-bit weights per channel,
-//! or to those weights alone (`int8_weights`).
+//! or to those weights alone (`int8_weights`); and from any ONNX graph to the same
+//! graph with 8-bit weights (`quantize_graph`).
 //!
 //! Done on the user's machine, once for each model and precision, so that no
 //! binary sits in the repository and every weight's origin is the checkpoint's
@@ -7,11 +8,12 @@
 //! bytes. Where the architecture is not BERT's, the conversion refuses by name.
 
 mod bert;
-mod builder;
+pub(crate) mod builder;
 mod delta;
 mod int8_weights;
-mod proto;
+pub(crate) mod proto;
 mod quantize;
+mod quantize_graph;
 #[cfg(test)]
 pub(crate) mod tests;
 mod weights;
@@ -27,6 +29,7 @@ pub(crate) use int8_weights::{
     write as write_int8_weights, write_pairs as write_pair_weights,
 };
 pub(crate) use quantize::WeightCode;
+pub(crate) use quantize_graph::quantize_graph;
 
 use crate::card::Pooling;
 
@@ -154,6 +157,14 @@ pub enum ConvertError {
         /// What is wrong with it.
         #[source]
         source: safetensors::SafeTensorError,
+    },
+    /// The file is no ONNX graph, or not a whole one.
+    #[error("{} {reason}", path.display())]
+    Graph {
+        /// The graph.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// A tensor that BERT needs is not there: probably another architecture.
     #[error("{} has no tensor `{tensor}`; only BERT checkpoints can be converted", path.display())]

@@ -105,6 +105,8 @@ pub(crate) struct TensorProto {
     pub(crate) dims: Vec<i64>,
     #[prost(int32, optional, tag = "2")]
     pub(crate) data_type: Option<i32>,
+    #[prost(float, repeated, tag = "4")]
+    pub(crate) float_data: Vec<f32>,
     #[prost(string, optional, tag = "8")]
     pub(crate) name: Option<String>,
     #[prost(bytes = "vec", optional, tag = "9")]

@@ -4,6 +4,7 @@
 //! all others; on all-MiniLM-L6-v2 that costs .06 of cosine against .005.
 
 use super::ConvertError;
+use super::proto::ElementType;
 
 /// The largest magnitude of a quantised weight.
 const LIMIT: f32 = 127.0;
@@ -32,6 +33,14 @@ impl WeightCode {
             return Self::Offset;
         }
         Self::Signed
+    }
+
+    /// What a graph calls such bytes.
+    pub(crate) fn element(self) -> ElementType {
+        match self {
+            Self::Signed => ElementType::Int8,
+            Self::Offset => ElementType::UInt8,
+        }
     }
 
     /// The byte that stands for a weight.

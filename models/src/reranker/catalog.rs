@@ -12,7 +12,7 @@ pub enum RerankerForm {
     /// `model.safetensors` of BERT with its pooler and one class: converted to
     /// 8-bit weights, a scale for each output.
     BertClassifier,
-    /// An ONNX graph with the output `logits`, used as it is.
+    /// An ONNX graph with the output `logits`: its weights are quantised in the same way.
     Graph {
         /// Its path in the repository.
         path: &'static str,

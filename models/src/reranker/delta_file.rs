@@ -22,7 +22,7 @@ use safetensors::SafeTensors;
 use super::convert::{PairModel, convert_error, read_config, weights_name};
 use super::{ResolvedReranker, ScoreActivation, ScorePooling};
 use crate::cache::{Folder, Lock, Origin, Staging};
-use crate::card::ModelCard;
+use crate::card::{ModelCard, Precision};
 use crate::catalog;
 use crate::error::ModelError;
 use crate::graph::{self, Delta, PairHead};
@@ -55,26 +55,28 @@ struct Described {
 pub(super) fn resolve(
     store: &Store,
     path: &Path,
+    precision: Option<Precision>,
     progress: &dyn Progress,
 ) -> Result<ResolvedReranker, ModelError> {
     let bytes = fs::read(path).map_err(ModelError::io("read", path))?;
-    resolve_bytes(store, &bytes, path, progress)
+    resolve_bytes(store, (&bytes, path), precision, progress)
 }
 
 /// The same for the reranker that ships.
 pub(super) fn resolve_shipped(
     store: &Store,
+    precision: Option<Precision>,
     progress: &dyn Progress,
 ) -> Result<ResolvedReranker, ModelError> {
-    resolve_bytes(store, SHIPPED, Path::new(super::SHIPPED_RERANKER), progress)
+    resolve_bytes(store, (SHIPPED, Path::new(super::SHIPPED_RERANKER)), precision, progress)
 }
 
 /// # Arguments
 /// * `path` - where the bytes are from, for messages and the cache's folder.
 fn resolve_bytes(
     store: &Store,
-    bytes: &[u8],
-    path: &Path,
+    (bytes, path): (&[u8], &Path),
+    precision: Option<Precision>,
     progress: &dyn Progress,
 ) -> Result<ResolvedReranker, ModelError> {
     let described = Described::read(bytes, path)?;
@@ -97,8 +99,10 @@ fn resolve_bytes(
         name: &name,
         max_tokens,
         activation: described.activation,
+        precision,
         tokenizer_path: base.path.join(TOKENIZER),
     };
+    model.only_int8()?;
     let source = Source { bytes, path, base: &base, max_tokens };
     let weights = converted(store, &stem, (&content[0], &source), progress)?;
     Ok(model.of_weights(weights, ScorePooling::Mean, &content))

@@ -1,5 +1,6 @@
 //! A reranker in a directory of the user's own: `model.safetensors` of a BERT
-//! classifier, converted as a card's would be, or `model.onnx`, used where it lies.
+//! classifier, converted as a card's would be, or `model.onnx`, of which a quantised copy
+//! is made in the cache.
 //!
 //! What `config.json` leaves open has the meaning that sentence-transformers gives
 //! it: one class and no named activation is a sigmoid.
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::convert::PairModel;
 use super::{ResolvedReranker, ScoreActivation};
+use crate::card::Precision;
 use crate::error::ModelError;
 use crate::local;
 use crate::progress::Progress;
@@ -55,6 +57,7 @@ struct TokenizerConfig {
 pub(super) fn resolve(
     store: &Store,
     directory: &Path,
+    precision: Option<Precision>,
     progress: &dyn Progress,
 ) -> Result<ResolvedReranker, ModelError> {
     let directory = fs::canonicalize(directory).map_err(ModelError::io("find", directory))?;
@@ -86,10 +89,10 @@ pub(super) fn resolve(
     let folder = local::derived(store, &directory, &decisive, progress)?;
     let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let tokenizer_path = folder.path.join(TOKENIZER);
-    let model = PairModel { name: &name, max_tokens, activation, tokenizer_path };
+    let model = PairModel { name: &name, max_tokens, activation, precision, tokenizer_path };
     match graph {
         _ if is_bert => model.of_checkpoint(store, &checkpoint, folder, progress),
-        Some(graph) => Ok(model.of_graph(graph, &folder.fetched_hashes())),
+        Some(graph) => model.of_graph(store, graph, folder, progress),
         None => Err(missing("model.onnx, nor model.safetensors of a BERT classifier")),
     }
 }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use catalog::{RerankerCard, RerankerForm, reranker_card, reranker_catalog};
 
-use crate::card::Precision;
+use crate::card::{ModelName, Precision};
 use crate::error::ModelError;
 use crate::hash;
 use crate::progress::Progress;
@@ -101,11 +101,12 @@ impl Store {
     ///
     /// # Arguments
     /// * `name` - [`SHIPPED_RERANKER`], a card's name, a directory, or a delta file
-    ///   (`*.safetensors`).
+    ///   (`*.safetensors`); with `@fp32` behind it a graph keeps its floats, where by
+    ///   default its weights have 8 bits, a scale for each output.
     ///
     /// # Errors
-    /// [`ModelError::UnknownReranker`], which lists the names there are; any other
-    /// [`ModelError`].
+    /// [`ModelError::UnknownReranker`], which lists the names there are;
+    /// [`ModelError::RerankerPrecision`]; any other [`ModelError`].
     pub fn reranker(
         &self,
         name: &str,
@@ -125,27 +126,33 @@ impl Store {
         pull: Pull,
         progress: &dyn Progress,
     ) -> Result<ResolvedReranker, ModelError> {
+        // A path may have an `@` of its own.
+        let ModelName { name, precision } = if Path::new(name).exists() {
+            ModelName { name: name.to_owned(), precision: None }
+        } else {
+            name.parse()?
+        };
         if name == SHIPPED_RERANKER {
-            return delta_file::resolve_shipped(self, progress);
+            return delta_file::resolve_shipped(self, precision, progress);
         }
-        if let Some(card) = reranker_card(name) {
-            return self.reranker_of_card(card, pull, progress);
+        if let Some(card) = reranker_card(&name) {
+            return self.reranker_of_card((card, precision), pull, progress);
         }
-        let path = Path::new(name);
+        let path = Path::new(&name);
         if path.is_dir() {
-            return directory::resolve(self, path, progress);
+            return directory::resolve(self, path, precision, progress);
         }
         if path.is_file() && path.extension().is_some_and(|extension| extension == "safetensors") {
-            return delta_file::resolve(self, path, progress);
+            return delta_file::resolve(self, path, precision, progress);
         }
         let cards = reranker_catalog().iter().map(|card| card.name);
         let known: Vec<_> = std::iter::once(SHIPPED_RERANKER).chain(cards).collect();
-        Err(ModelError::UnknownReranker { name: name.to_owned(), known: known.join(", ") })
+        Err(ModelError::UnknownReranker { name, known: known.join(", ") })
     }
 
     fn reranker_of_card(
         &self,
-        card: &RerankerCard,
+        (card, precision): (&RerankerCard, Option<Precision>),
         pull: Pull,
         progress: &dyn Progress,
     ) -> Result<ResolvedReranker, ModelError> {
@@ -156,6 +163,7 @@ impl Store {
             name: card.name,
             max_tokens: card.max_tokens,
             activation: card.activation,
+            precision,
             tokenizer_path: folder.path.join(TOKENIZER),
         };
         match card.form {
@@ -164,8 +172,7 @@ impl Store {
                 model.of_checkpoint(self, &checkpoint, folder, progress)
             }
             RerankerForm::Graph { path } => {
-                let content = folder.fetched_hashes();
-                Ok(model.of_graph(folder.path.join(path), &content))
+                model.of_graph(self, folder.path.join(path), folder, progress)
             }
         }
     }

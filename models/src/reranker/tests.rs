@@ -9,6 +9,8 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::*;
+use crate::graph::builder::{Dim, GraphBuilder, Op};
+use crate::graph::proto::ElementType;
 use crate::graph::tests::{HIDDEN_IN_TILES, write_pair_checkpoint};
 use crate::progress::Silent;
 use crate::settings::{Hub, Settings};
@@ -92,8 +94,20 @@ fn a_classifiers_head_and_pooler_arrive_in_the_weights() {
     assert_ne!(linear.fingerprint, found.fingerprint);
 }
 
+/// A graph of one product with a constant matrix, or of none.
+fn write_graph(path: &Path, n_products: usize) {
+    let mut builder = GraphBuilder::new(Vec::new(), "model.onnx_data");
+    builder.input("x", ElementType::Float, &[Dim::Named("n"), Dim::Fixed(2)]);
+    builder.floats("w", &[2, 2], &[1.0, 2.0, 3.0, 4.0]).unwrap();
+    let op = Op::onnx(if n_products > 0 { "MatMul" } else { "Add" });
+    builder.node(op, &["x", "w"], "logits");
+    let (graph, data) = builder.finish();
+    fs::write(path, graph).unwrap();
+    fs::write(path.with_file_name("model.onnx_data"), data).unwrap();
+}
+
 #[test]
-fn a_graph_is_used_where_it_lies() {
+fn a_graph_is_quantised_into_the_cache_and_kept_where_it_lies_for_floats() {
     let (home, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let at = |file: &str| directory.path().join(file);
     let config =
@@ -101,18 +115,52 @@ fn a_graph_is_used_where_it_lies() {
     fs::write(at("config.json"), config).unwrap();
     fs::write(at(TOKENIZER), "{}").unwrap();
     fs::create_dir(at("onnx")).unwrap();
-    fs::write(at("onnx/model.onnx"), "graph").unwrap();
-    let resolve =
-        || store(home.path(), None).reranker(directory.path().to_str().unwrap(), &Silent).unwrap();
-    let found = resolve();
-    assert_eq!((found.max_tokens, found.precision), (512, Precision::Fp32));
-    let RerankerFiles::Graph { path } = &found.files else { panic!("{found:?}") };
-    assert!(path.ends_with("onnx/model.onnx") && path.is_file());
+    write_graph(&at("onnx/model.onnx"), 1);
+    let resolve = |suffix: &str| {
+        let name = format!("{}{suffix}", directory.path().display());
+        store(home.path(), None).reranker(&name, &Silent).unwrap()
+    };
+    let found = resolve("");
+    assert_eq!((found.max_tokens, found.precision), (512, Precision::Int8Onnx));
+    let path_of = |found: &ResolvedReranker| match &found.files {
+        RerankerFiles::Graph { path } => path.clone(),
+        RerankerFiles::Weights { .. } => panic!("{found:?}"),
+    };
+    assert!(path_of(&found).starts_with(home.path().canonicalize().unwrap()), "{found:?}");
+    assert_eq!(resolve("@int8"), found);
+    let floats = resolve("@fp32");
+    assert_eq!(floats.precision, Precision::Fp32);
+    assert!(path_of(&floats).ends_with("onnx/model.onnx") && path_of(&floats).is_file());
+    assert_ne!(floats.fingerprint, found.fingerprint);
+
     fs::write(at("tokenizer_config.json"), r#"{"model_max_length": 128}"#).unwrap();
-    let limited = resolve();
+    let limited = resolve("");
     assert_eq!(limited.max_tokens, 128);
-    fs::write(at("onnx/model.onnx_data"), "weights").unwrap();
-    assert_ne!(resolve().fingerprint, limited.fingerprint);
+    fs::write(at("onnx/model.onnx_data"), [0; 16]).unwrap();
+    assert_ne!(resolve("").fingerprint, limited.fingerprint);
+
+    write_graph(&at("onnx/model.onnx"), 0);
+    let nothing = resolve("");
+    assert_eq!(nothing.precision, Precision::Fp32, "there is nothing to quantise");
+    fs::write(at("onnx/model.onnx"), "no graph").unwrap();
+    let name = directory.path().to_str().unwrap();
+    let error = store(home.path(), None).reranker(name, &Silent).unwrap_err().to_string();
+    assert!(error.contains("is no ONNX graph"), "{error}");
+}
+
+#[test]
+fn a_precision_that_there_is_not_is_refused() {
+    let (home, models) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let directory = models.path().join("own");
+    classifier(&directory, "");
+    let store = store(home.path(), None);
+    let own = directory.to_str().unwrap();
+    let error = store.reranker(&format!("{own}@fp32"), &Silent).unwrap_err();
+    assert!(matches!(error, ModelError::RerankerPrecision { .. }), "{error}");
+    let error = store.reranker(&format!("{own}@bf16"), &Silent).unwrap_err();
+    assert!(matches!(error, ModelError::UnknownPrecision { .. }), "{error}");
+    let eight = store.reranker(&format!("{own}@int8"), &Silent).unwrap();
+    assert_eq!(eight, store.reranker(own, &Silent).unwrap());
 }
 
 #[test]
