@@ -241,7 +241,7 @@ impl RerankArgs {
             let told = format!(
                 "--rerank {rerank} reads every candidate twice, and {} has no weight for max_sim; \
                  leave late interaction out, or give weights with --rerank-mixer",
-                pipeline.mixer().name()
+                pipeline.mixer_name()
             );
             return Err(UsageError(told).into());
         }

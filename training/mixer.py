@@ -264,10 +264,11 @@ def main() -> None:
     parser.add_argument("--to", type=Path, required=True)
     parser.add_argument("--name", default="trovato-mixer")
     parser.add_argument("--terms", help="these terms, separated by commas, instead of a choice")
+    parser.add_argument("--stage", help="fit behind this first stage alone: hybrid or bm25")
     parser.add_argument("--late", action="store_true", help="late interaction's score may be chosen as well")
     parser.add_argument("--report", type=Path, help="leave-one-collection-out results as CSV")
     args = parser.parse_args()
-    topics = read_topics(args.sets, args.features)
+    topics = [t for t in read_topics(args.sets, args.features) if args.stage in (None, t.stage)]
     extras = [*EXTRAS, *(LATE if args.late else ())]
     # What never differs between candidates cannot be learned from.
     extras = [e for e in extras if all(any(np.ptp(t.columns([n])) > 0 for t in topics) for n in e)]

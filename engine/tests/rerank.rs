@@ -514,6 +514,44 @@ fn given_candidates_are_ranked_and_nothing_else() {
     assert!(error.to_string().contains("lib/003"), "{error}");
 }
 
+#[test]
+fn a_first_stage_of_words_alone_is_mixed_by_weights_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    let pipeline = RerankPipeline::new(Arc::new(OverlapReranker));
+    let query = "trait object lifetime";
+    let mixed_by = |strategy, candidates: Option<Vec<(DocumentId, f64)>>| {
+        let options = RerankOptions::default();
+        let request = SearchRequest {
+            strategy,
+            candidates,
+            detail: Detail::Explained,
+            ..reranked(query, options)
+        };
+        let hit = search(&index, &pipeline, &request).hits.remove(0);
+        let told = hit.explanation.unwrap().description;
+        told.rsplit(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(mixed_by(Strategy::Lexical, None), "trovato-mixer-words");
+    assert_eq!(mixed_by(Strategy::Dense, None), "trovato-mixer");
+    assert_eq!(mixed_by(Strategy::DEFAULT, None), "trovato-mixer");
+
+    // A ranking from elsewhere is one of words where it agrees with ours.
+    let request =
+        SearchRequest { strategy: Strategy::Lexical, top: 20, ..SearchRequest::new(query) };
+    let outcome = index.searcher().search(&request).unwrap();
+    let found: Vec<_> = outcome.hits.into_iter().map(|hit| (hit.document, hit.score)).collect();
+    let scores = found.iter().rev().map(|(_, score)| *score);
+    let backwards = found.iter().zip(scores).map(|((id, _), score)| (id.clone(), score)).collect();
+    assert_eq!(mixed_by(Strategy::DEFAULT, Some(found.clone())), "trovato-mixer-words");
+    assert_eq!(mixed_by(Strategy::DEFAULT, Some(backwards)), "trovato-mixer");
+
+    let given = pipeline.clone().with_mixer(Mixer::default());
+    assert_eq!(pipeline.mixer_name(), "trovato-mixer or trovato-mixer-words");
+    assert_eq!(given.mixer_name(), "trovato-mixer");
+    assert_ne!(given.fingerprint(), pipeline.fingerprint());
+}
+
 fn library_document(index: &Index, id: &str) -> Document {
     let stored = index.searcher().document(&DocumentId::new(id).unwrap()).unwrap().unwrap();
     document(id, &stored.text)

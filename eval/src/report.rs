@@ -149,7 +149,7 @@ impl RerankSummary {
         let scored: Vec<f64> = reports.iter().map(|report| report.scored as f64).collect();
         Self {
             reranker: setup.pipeline.name().to_owned(),
-            mixer: setup.pipeline.mixer().name().to_owned(),
+            mixer: setup.pipeline.mixer_name(),
             depth: depth.unwrap_or(SearchRequest::DEFAULT_RERANK_DEPTH),
             budget_ms,
             mean_scored: mean(&scored),

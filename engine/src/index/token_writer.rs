@@ -75,12 +75,11 @@ impl IndexWriter {
         if missing.is_empty() {
             return Ok(TokenSummary { chunks: 0, commit });
         }
-        let compressor = match known {
-            Some(known) => known.clone(),
-            None => {
-                self.next.tokens.clear();
-                fitted(&live, encoder, layout, &missing)?
-            }
+        let compressor = if let Some(known) = known {
+            known.clone()
+        } else {
+            self.next.tokens.clear();
+            fitted(&live, encoder, layout, &missing)?
         };
         let mut passages = Passages::new(&live);
         let mut rows = TokenRows::new(compressor.clone());

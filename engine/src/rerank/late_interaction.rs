@@ -5,7 +5,7 @@
 //! where it does not, they are made when they are needed, at one run of the encoder,
 //! as much as a cross-encoder of its size takes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::cost::{CostMeter, warm_up};
@@ -38,6 +38,9 @@ pub struct LateInteraction {
     name: String,
     fingerprint: String,
     cost: CostMeter,
+    /// The tokens of the query before: a search asks for its candidates batch by batch,
+    /// and encoding its query takes longer than a batch of stored passages.
+    last_query: Mutex<Option<(String, Arc<TokenVectors>)>>,
 }
 
 impl LateInteraction {
@@ -53,9 +56,23 @@ impl LateInteraction {
         let name = format!("late{suffix} over {}", encoder.name());
         let fingerprint = format!("late-v1{suffix}-{}", encoder.fingerprint());
         let cost = CostMeter::default();
-        let prepared = Self { encoder, weighting, name, fingerprint, cost };
+        let last_query = Mutex::default();
+        let prepared = Self { encoder, weighting, name, fingerprint, cost, last_query };
         warm_up(&prepared, &prepared.cost)?;
         Ok(prepared)
+    }
+
+    fn query_tokens(&self, query: &str) -> Result<Arc<TokenVectors>, RerankError> {
+        // A panic while it was held leaves a whole entry or none.
+        let last = || self.last_query.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((text, tokens)) = last().as_ref()
+            && text == query
+        {
+            return Ok(Arc::clone(tokens));
+        }
+        let tokens = Arc::new(self.encoder.encode_tokens(query, TextRole::Query)?);
+        *last() = Some((query.to_owned(), Arc::clone(&tokens)));
+        Ok(tokens)
     }
 
     /// `[n]`: what each token counts.
@@ -112,7 +129,7 @@ impl Reranker for LateInteraction {
         query: &RerankQuery<'_>,
         passages: &[RerankPassage<'_>],
     ) -> Result<Vec<f32>, RerankError> {
-        let tokens = self.encoder.encode_tokens(query.text, TextRole::Query)?;
+        let tokens = self.query_tokens(query.text)?;
         let weights = self.weights(&tokens, query.word_weights);
         let stored = passages.iter().find_map(|passage| passage.tokens);
         let projected = stored.map(|stored| stored.project(&tokens)).unwrap_or_default();

@@ -17,6 +17,9 @@ use crate::fusion::Scale;
 /// The weights that ship with the engine.
 const DEFAULT: &str = include_str!("mixer.json");
 
+/// Those for a first stage of words alone.
+const BEHIND_WORDS: &str = include_str!("mixer-words.json");
+
 /// The version of the file that this build reads.
 const FORMAT: u32 = 1;
 
@@ -194,6 +197,14 @@ impl Default for Mixer {
     /// the others: docs/experiments/rerank.md.
     fn default() -> Self {
         Self::from_json(DEFAULT).expect("a test reads the shipped weights")
+    }
+}
+
+impl Mixer {
+    /// Those that ship for a first stage of words alone, fitted behind BM25 and judged
+    /// likewise.
+    pub fn behind_words() -> Self {
+        Self::from_json(BEHIND_WORDS).expect("a test reads the shipped weights")
     }
 }
 

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use super::mixers::Mixers;
 use super::{
-    Feature, LateInteraction, Mixer, ModelScores, RerankError, RerankPassage, RerankQuery, Reranker,
+    Feature, FirstStage, LateInteraction, Mixer, ModelScores, RerankError, RerankPassage,
+    RerankQuery, Reranker,
 };
 
 /// A reranker with its window and its mixer.
@@ -12,7 +14,7 @@ use super::{
 pub struct RerankPipeline {
     reranker: Arc<dyn Reranker>,
     late: Option<Arc<LateInteraction>>,
-    mixer: Mixer,
+    mixers: Mixers,
     window_tokens: usize,
     fingerprint: String,
 }
@@ -29,22 +31,22 @@ impl RerankPipeline {
     /// Tokens that a pair has beside its window: a question, a title, special ones.
     const PAIR_TOKENS: usize = 24;
 
-    /// A reranker with the shipped mixer and the default window.
+    /// A reranker with the shipped weights and the default window.
     pub fn new(reranker: Arc<dyn Reranker>) -> Self {
         let pipeline = Self {
             reranker,
             late: None,
-            mixer: Mixer::default(),
+            mixers: Mixers::shipped(),
             window_tokens: Self::WINDOW_TOKENS,
             fingerprint: String::new(),
         };
         pipeline.identified()
     }
 
-    /// The same with other weights.
+    /// The same with other weights, whatever the first stage.
     #[must_use]
     pub fn with_mixer(self, mixer: Mixer) -> Self {
-        Self { mixer, ..self }.identified()
+        Self { mixers: Mixers::same(mixer), ..self }.identified()
     }
 
     /// The same with late interaction as a further feature, which costs about as
@@ -68,7 +70,7 @@ impl RerankPipeline {
             "{} {late} window {} mixer {}",
             self.reranker.fingerprint(),
             self.window_tokens,
-            self.mixer.fingerprint()
+            self.mixers.fingerprint()
         );
         Self { fingerprint, ..self }
     }
@@ -88,9 +90,15 @@ impl RerankPipeline {
         &self.fingerprint
     }
 
-    /// The weights.
-    pub fn mixer(&self) -> &Mixer {
-        &self.mixer
+    /// The weights' name; where those for a first stage of words alone are others, both.
+    pub fn mixer_name(&self) -> String {
+        let names: Vec<&str> = self.mixers.distinct().map(Mixer::name).collect();
+        names.join(" or ")
+    }
+
+    /// The weights behind a first stage.
+    pub(crate) fn mixer_behind(&self, first: FirstStage) -> &Mixer {
+        self.mixers.behind(first)
     }
 
     /// Tokens of a passage that a model is shown.
@@ -101,8 +109,11 @@ impl RerankPipeline {
     /// Whether late interaction beside the reranker takes its time and moves no score,
     /// as the mixer has no weight for it: of use only to learn one.
     pub fn has_idle_late_interaction(&self) -> bool {
-        let (terms, _) = self.mixer.terms();
-        self.late.is_some() && terms.iter().all(|term| term.feature != Feature::MaxSim)
+        let reads = |mixer: &Mixer| {
+            let (terms, _) = mixer.terms();
+            terms.iter().any(|term| term.feature == Feature::MaxSim)
+        };
+        self.late.is_some() && !self.mixers.distinct().any(reads)
     }
 
     /// Milliseconds that one thread is expected to need for a candidate.

@@ -6,7 +6,8 @@
 //! asked for, searches for more than was typed; a reranker, where one is asked for,
 //! puts its head in a better order; fetching turns its best entries into [`Hit`]s.
 //! [`Searcher::search`] shows the stages in order; `legs`, `candidates`, `expand`,
-//! `rerank`, `fetch`, `explain` and `why_not` hold one stage each.
+//! `rerank` (with `known` and `pace`), `fetch`, `explain` and `why_not` hold one stage
+//! each.
 
 mod candidates;
 mod contributions;
@@ -19,6 +20,7 @@ pub mod filter;
 mod filter_cache;
 mod filter_syntax;
 mod hit;
+mod known;
 mod legs;
 mod near_duplicates;
 mod pace;

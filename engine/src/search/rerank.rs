@@ -14,30 +14,20 @@ use super::expand::VariantRanking;
 use super::explain::{Explanation, Operation};
 use super::fetch::{Records, Selection, no_text};
 use super::hit::{Degradation, RerankReport, RerankStop, Stage as SearchStage};
+use super::known::{SharedFeatures, first_stage};
 use super::legs::{Legs, SEARCH_POOL};
 use super::pace::{BATCH, RerankPace};
 use super::plan::{RerankPlan, SearchPlan};
 use super::request::SearchRequest;
 use super::{Lap, Searcher};
 use crate::document::ChunkOrd;
-use crate::fusion::{Normalization, Scale};
-use crate::lexical::{LexicalQuery, QueryWords};
+use crate::lexical::LexicalQuery;
 use crate::ranked_list::{RankedList, ScoredChunk};
 use crate::rerank::{
-    Feature, Features, ModelScores, RerankError, RerankPassage, RerankPipeline, RerankQuery, Stage,
-    Stop, WordMatch, WordWeight, best_window, bytes_for_tokens, is_question, titled,
+    Feature, Features, FirstStage, Mixer, ModelScores, RerankError, RerankPassage, RerankPipeline,
+    RerankQuery, Stage, Stop, WordMatch, WordWeight, best_window, bytes_for_tokens, titled,
 };
 use crate::tokens::StoredTokens;
-
-/// Candidates of the first stage that its scale is fitted to, so that a list of a
-/// thousand is normalised as one of a hundred is.
-const SCALED_OVER: usize = 100;
-
-/// Candidates of each leg that are compared for their agreement.
-const AGREEMENT_OVER: usize = 10;
-
-/// Words beyond which queries count as equally long.
-const LONG_QUERY_WORDS: usize = 32;
 
 /// What the first stage found, and for what.
 pub(super) struct Found<'a> {
@@ -60,6 +50,7 @@ pub(super) struct Ranked {
     pub(super) degraded: Option<Degradation>,
     pub(super) rerank_ms: f64,
     pub(super) select_ms: f64,
+    first_stage: FirstStage,
     stage: Option<Stage>,
 }
 
@@ -102,6 +93,7 @@ impl Candidate<'_> {
 /// The stage at work.
 struct Reading<'a> {
     pipeline: &'a RerankPipeline,
+    first_stage: FirstStage,
     stage: Stage,
     passages: Vec<Candidate<'a>>,
     /// Candidates that may be read without a budget.
@@ -130,6 +122,7 @@ impl Searcher {
                 degraded: None,
                 rerank_ms: 0.0,
                 select_ms: clock.lap(),
+                first_stage: FirstStage::Vectors,
                 stage: None,
             });
         };
@@ -149,6 +142,7 @@ impl Searcher {
             places = selection.examined.max(2 * places);
         };
         let (report, degraded) = reading.report();
+        let first_stage = reading.first_stage;
         let stage = Some(reading.stage);
         Ok(Ranked {
             ranking,
@@ -157,6 +151,7 @@ impl Searcher {
             degraded,
             rerank_ms,
             select_ms,
+            first_stage,
             stage,
         })
     }
@@ -179,10 +174,12 @@ impl Searcher {
         };
         let Candidates { known, passages, word_weights, is_full } = candidates;
         let candidates = if is_full { known.len() } else { rerank.depth.min(found.first.len()) };
+        let first_stage = first_stage(found);
         Ok(Reading {
             pipeline,
+            first_stage,
             candidates,
-            stage: Stage::new(pipeline.mixer(), known, BATCH),
+            stage: Stage::new(pipeline.mixer_behind(first_stage), known, BATCH),
             passages,
             query: found.query.plain_text(),
             word_weights,
@@ -260,14 +257,16 @@ impl Searcher {
             leaf.details.push(first);
             return Ok(leaf);
         };
-        Ok(mixed(pipeline, &features, first))
+        let mixer = pipeline.mixer_behind(ranked.first_stage);
+        let told = format!("reranked by {}, mixed by {}", pipeline.name(), mixer.name());
+        Ok(mixed(told, mixer, &features, first))
     }
 }
 
 /// The sum of the mixer as a tree; the first stage's score explains itself below
 /// the feature made from it.
-fn mixed(pipeline: &RerankPipeline, features: &Features, first: Explanation) -> Explanation {
-    let (terms, bias) = pipeline.mixer().terms();
+fn mixed(told: String, mixer: &Mixer, features: &Features, first: Explanation) -> Explanation {
+    let (terms, bias) = mixer.terms();
     let mut first = Some(first);
     let mut parts: Vec<Explanation> = terms
         .iter()
@@ -289,7 +288,6 @@ fn mixed(pipeline: &RerankPipeline, features: &Features, first: Explanation) -> 
     if bias != 0.0 {
         parts.push(Explanation::leaf(bias, "bias of the mixer"));
     }
-    let told = format!("reranked by {}, mixed by {}", pipeline.name(), pipeline.mixer().name());
     Explanation::node(Operation::Sum, told, parts)
 }
 
@@ -344,79 +342,5 @@ impl Reading<'_> {
         };
         let degraded = reason.map(|reason| Degradation { stage: SearchStage::Rerank, reason });
         (RerankReport { scored, candidates, stop }, degraded)
-    }
-}
-
-/// Features that all candidates of a query share, and the scales for the others.
-struct SharedFeatures {
-    of_query: Features,
-    first: Scale,
-    lexical: Scale,
-    dense: Scale,
-}
-
-impl SharedFeatures {
-    fn new(found: &Found<'_>, words: &QueryWords) -> Self {
-        let Found { query, legs, first, .. } = *found;
-        let scores: Vec<f64> =
-            first.entries().iter().take(SCALED_OVER).map(|entry| entry.score).collect();
-        let scale = Scale::of_scores(&scores, Normalization::Distribution);
-        let mut of_query = Features::default();
-        let long = words.words().len().min(LONG_QUERY_WORDS) as f64 / LONG_QUERY_WORDS as f64;
-        of_query.set(Feature::QueryWords, long);
-        let flag = |holds| if holds { 1.0 } else { 0.0 };
-        of_query.set(Feature::Question, flag(is_question(query.plain_text())));
-        of_query.set(Feature::CodeQuery, flag(words.has_identifiers()));
-        of_query.set(Feature::LegsAgree, agreement(&legs.lexical, &legs.dense));
-        if let [best, second, ..] = scores[..] {
-            of_query.set(Feature::Lead, scale.apply(best) - scale.apply(second));
-        }
-        Self {
-            of_query,
-            first: scale,
-            lexical: Scale::fit(&legs.lexical, Normalization::MinMax),
-            dense: Scale::fit(&legs.dense, Normalization::MinMax),
-        }
-    }
-
-    /// The candidate's features that its text has no say in.
-    fn of_candidate(&self, legs: &Legs, entry: &ScoredChunk) -> Features {
-        let mut features = self.of_query;
-        features.set(Feature::FirstStage, self.first.apply(entry.score));
-        if let Some((rank, score)) = legs.lexical.find(entry.ord) {
-            features.set(Feature::Lexical, self.lexical.apply(score));
-            features.set(Feature::LexicalRank, 1.0 / rank as f64);
-        }
-        if let Some((rank, score)) = legs.dense.find(entry.ord) {
-            features.set(Feature::Dense, self.dense.apply(score));
-            features.set(Feature::DenseRank, 1.0 / rank as f64);
-        }
-        features
-    }
-}
-
-/// Share of the legs' first candidates that both have; 0 with a single leg.
-fn agreement(lexical: &RankedList, dense: &RankedList) -> f64 {
-    let head = |list: &RankedList| -> Vec<ChunkOrd> {
-        list.entries().iter().take(AGREEMENT_OVER).map(|entry| entry.ord).collect()
-    };
-    let (lexical, dense) = (head(lexical), head(dense));
-    let most = lexical.len().max(dense.len());
-    if most == 0 {
-        return 0.0;
-    }
-    lexical.iter().filter(|ord| dense.contains(ord)).count() as f64 / most as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn legs_agree_by_what_their_heads_share() {
-        let list = |ords: &[u32]| RankedList::from_ranking(ords.iter().map(|&ord| ChunkOrd(ord)));
-        assert_eq!(agreement(&list(&[1, 2, 3, 4]), &list(&[9, 3, 1, 8])), 0.5);
-        assert_eq!(agreement(&list(&[1]), &list(&[])), 0.0);
-        assert_eq!(agreement(&list(&[]), &list(&[])), 0.0);
     }
 }

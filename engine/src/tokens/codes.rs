@@ -46,7 +46,7 @@ impl Compressor {
         };
         let levels: Vec<f32> =
             upper.iter().rev().map(|x| -x).chain(upper.iter().copied()).collect();
-        let bounds = levels.windows(2).map(|pair| (pair[0] + pair[1]) / 2.0).collect();
+        let bounds = levels.windows(2).map(|pair| f32::midpoint(pair[0], pair[1])).collect();
         let layout = TokenLayout { dim: basis.dim(), bits };
         Self { basis, layout, levels, bounds }
     }

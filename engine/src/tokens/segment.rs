@@ -122,7 +122,7 @@ impl TokenSegment {
             return damaged("its tokens do not fit its chunks");
         }
         let compressor = Compressor::new(Basis::stored(basis.to_vec(), encoder_dim), bits);
-        Ok(Self { compressor, file })
+        Ok(Self { file, compressor })
     }
 
     /// Compares every section with its checksum.

@@ -15,7 +15,7 @@ use prost::Message;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
 
 use super::proto::{
-    EXTERNAL, ElementType, MICROSOFT, NodeProto, OperatorSetId, TensorProto, ValueInfo,
+    EXTERNAL, ElementType, MICROSOFT, NodeProto, OperatorSetId, StringEntry, TensorProto, ValueInfo,
 };
 use super::quantize::{WeightCode, quantize_columns};
 use super::{ConvertError, read};
@@ -298,8 +298,7 @@ fn internal(tensor: TensorProto, path: &Path) -> Result<TensorProto, ConvertErro
         reason: "names weights that are not in the file beside it",
     };
     let entry = |key: &str| {
-        let found = tensor.external_data.iter().find(|entry| entry.key() == key);
-        found.map(|entry| entry.value())
+        tensor.external_data.iter().find(|entry| entry.key() == key).map(StringEntry::value)
     };
     let number = |key: &str| entry(key).map(str::parse::<usize>);
     let location = entry("location").ok_or_else(broken)?;
@@ -355,7 +354,7 @@ mod tests {
         for code in CODES {
             let bytes = quantize_graph(&path, code).unwrap().unwrap();
             let after = ModelProto::decode(&*bytes).unwrap().graph.unwrap();
-            let ops: Vec<_> = after.node.iter().map(|node| node.op_type()).collect();
+            let ops: Vec<_> = after.node.iter().map(NodeProto::op_type).collect();
             let ours = "DynamicQuantizeMatMul";
             assert_eq!(ops, ["Gather", ours, "Add", ours, "MatMul"], "one column stays in floats");
             assert_eq!(after.node[0], before.node[0]);
