@@ -263,6 +263,43 @@ fn a_small_budget_is_used_as_far_as_it_goes() {
     assert_eq!(outcome.reranked.unwrap().scored, affordable.min(50), "{threads} threads");
 }
 
+/// A reranker that is as slow as a pair is long.
+struct PerToken;
+
+impl Reranker for PerToken {
+    fn name(&self) -> &'static str {
+        "per token"
+    }
+    fn fingerprint(&self) -> &'static str {
+        "per token"
+    }
+    fn estimate_ms(&self, tokens: usize) -> f64 {
+        100.0 * tokens as f64
+    }
+    fn score(
+        &self,
+        query: &RerankQuery<'_>,
+        passages: &[RerankPassage<'_>],
+    ) -> Result<Vec<f32>, RerankError> {
+        OverlapReranker.score(query, passages)
+    }
+}
+
+#[test]
+fn a_budget_buys_more_short_passages_than_long_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    let pipeline = RerankPipeline::new(Arc::new(PerToken));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let budget = Duration::from_mins(1);
+    let full = RerankPace::new(pipeline.candidate_ms(), threads).fitting(budget);
+    let options = RerankOptions { depth: None, budget_ms: Some(60_000) };
+    let outcome = search(&index, &pipeline, &reranked("trait object macro", options));
+    // Passages have 30 words at most, and a window has room for four times as many.
+    let scored = outcome.reranked.unwrap().scored;
+    assert!(full < 50 && scored >= (2 * full).min(50), "{scored} of {full}");
+}
+
 #[test]
 fn hits_that_are_settled_among_the_affordable_are_not_settled() {
     let dir = tempfile::tempdir().unwrap();

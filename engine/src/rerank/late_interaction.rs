@@ -170,6 +170,16 @@ mod tests {
     }
 
     #[test]
+    fn a_query_that_is_asked_in_turn_with_another_keeps_its_scores() {
+        let late = late(TokenWeighting::Even);
+        let passages = ["a map for the borrow checker", "cargo"].map(Into::into);
+        let score = |text| late.score(&RerankQuery::plain(text), &passages).unwrap();
+        let (map, cargo) = (score("map"), score("cargo"));
+        assert_eq!((map.as_slice(), cargo.as_slice()), (&[1.0, 0.0][..], &[0.0, 1.0][..]));
+        assert_eq!([score("map"), score("map"), score("cargo")], [map.clone(), map, cargo]);
+    }
+
+    #[test]
     fn rare_words_count_more() {
         let word = |start, end, idf| WordWeight { span: Span::new(start, end), idf };
         let words = [word(0, 6, 3.0), word(7, 10, 0.5), word(11, 14, 1.5)];

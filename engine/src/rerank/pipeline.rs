@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::mixers::Mixers;
+use super::window::tokens_of_bytes;
 use super::{
     Feature, FirstStage, LateInteraction, Mixer, ModelScores, RerankError, RerankPassage,
     RerankQuery, Reranker,
@@ -116,10 +117,20 @@ impl RerankPipeline {
         self.late.is_some() && !self.mixers.distinct().any(reads)
     }
 
-    /// Milliseconds that one thread is expected to need for a candidate.
+    /// Milliseconds that one thread is expected to need for a candidate that fills its
+    /// window.
     pub fn candidate_ms(&self) -> f64 {
-        let tokens = self.window_tokens + Self::PAIR_TOKENS;
-        let late = self.late.as_ref().map_or(0.0, |late| late.estimate_ms(self.window_tokens));
+        self.tokens_ms(self.window_tokens + Self::PAIR_TOKENS)
+    }
+
+    /// The same for one of which so many bytes are shown, the query's included.
+    pub(crate) fn bytes_ms(&self, bytes: usize) -> f64 {
+        self.tokens_ms(tokens_of_bytes(bytes).min(self.window_tokens + Self::PAIR_TOKENS))
+    }
+
+    fn tokens_ms(&self, tokens: usize) -> f64 {
+        let of_window = tokens.min(self.window_tokens);
+        let late = self.late.as_ref().map_or(0.0, |late| late.estimate_ms(of_window));
         self.reranker.estimate_ms(tokens) + late
     }
 

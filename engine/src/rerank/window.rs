@@ -37,6 +37,11 @@ pub(crate) fn bytes_for_tokens(tokens: usize) -> usize {
     (tokens * 9 / 2).max(1)
 }
 
+/// The other way round, for a pair: with its three special tokens.
+pub(super) fn tokens_of_bytes(bytes: usize) -> usize {
+    bytes * 2 / 9 + 3
+}
+
 /// The stretch of whole words, at most `most` bytes, whose matches weigh most, the
 /// first of equal ones, with its matches in its middle.
 ///

@@ -39,6 +39,11 @@ impl RerankPace {
         Self::new(pipeline.candidate_ms(), threads)
     }
 
+    /// The same threads with candidates of so many milliseconds.
+    pub(super) fn with_candidate_ms(self, candidate_ms: f64) -> Self {
+        Self { candidate_ms, ..self }
+    }
+
     /// Candidates that are expected to be read within so much time.
     pub fn fitting(self, limit: Duration) -> usize {
         // The cast saturates: no cost affords everything, and what is no number nothing.

@@ -34,8 +34,9 @@ pub struct RerankPlan {
     /// Tokens that they may have together, at least one candidate's; `None` where a
     /// depth was asked for.
     pub tokens: Option<usize>,
-    /// Of these, how many are expected to fit into the budget, one at least while
-    /// there is any: the stage begins no more.
+    /// Of these, how many are expected to fit into the budget if each fills its window,
+    /// one at least while there is any. Shorter ones cost less, and more of them fit:
+    /// that is known once their texts are.
     pub affordable: usize,
     /// When nothing further starts, from the stage's beginning.
     pub budget: Option<Duration>,

@@ -203,8 +203,9 @@ impl Searcher {
         let mut records = Records::default();
         let (mut known, mut passages) = (Vec::new(), Vec::new());
         let mut left = rerank.tokens.map_or(usize::MAX, bytes_for_tokens);
-        let mut is_full = false;
-        for entry in found.first.entries().iter().take(rerank.affordable) {
+        let pace = RerankPace::of(pipeline);
+        let (mut is_full, mut total_ms) = (false, 0.0);
+        for entry in found.first.entries().iter().take(rerank.depth) {
             let (_, record, nth) = self.record(entry.ord, &mut records)?;
             let span = record.chunk_span(nth).ok_or_else(|| no_text(entry.ord))?;
             let passage = record.passage(nth).ok_or_else(|| no_text(entry.ord))?;
@@ -224,6 +225,14 @@ impl Searcher {
             let bytes = found.query.plain_text().len() + text.len();
             if bytes > left && !passages.is_empty() {
                 is_full = true;
+                break;
+            }
+            // As many as would fit if all were of full length, and then what fits as it is.
+            total_ms += pipeline.bytes_ms(bytes);
+            let n = passages.len() + 1;
+            let pace = pace.with_candidate_ms(total_ms / n as f64);
+            let fits = rerank.budget.is_none_or(|budget| pace.fitting(budget) >= n);
+            if !fits && n > rerank.affordable {
                 break;
             }
             left = left.saturating_sub(bytes);
@@ -291,6 +300,17 @@ fn mixed(told: String, mixer: &Mixer, features: &Features, first: Explanation) -
     Explanation::node(Operation::Sum, told, parts)
 }
 
+/// The pace of a pipeline over candidates of so many bytes each, on their average; of
+/// full windows for none.
+fn pace_of(pipeline: &RerankPipeline, bytes: impl ExactSizeIterator<Item = usize>) -> RerankPace {
+    let (pace, n) = (RerankPace::of(pipeline), bytes.len());
+    if n == 0 {
+        return pace;
+    }
+    let total_ms: f64 = bytes.map(|bytes| pipeline.bytes_ms(bytes)).sum();
+    pace.with_candidate_ms(total_ms / n as f64)
+}
+
 impl Reading<'_> {
     /// Reads on until the first `places` are settled, as far as the budget allows.
     fn settle(&mut self, places: usize) {
@@ -298,7 +318,9 @@ impl Reading<'_> {
         let query = RerankQuery { text: query, word_weights };
         let mut may_start = |range: Range<usize>| {
             let Some(budget) = *budget else { return range.len() };
-            let (left, pace) = (budget.saturating_sub(began.elapsed()), RerankPace::of(pipeline));
+            let left = budget.saturating_sub(began.elapsed());
+            let bytes = passages[range.clone()].iter().map(|it| query.text.len() + it.text.len());
+            let pace = pace_of(pipeline, bytes);
             if range.start == 0 { pace.fitting_first(left) } else { pace.fitting(left) }
         };
         let mut score = |range: Range<usize>| -> Result<Vec<ModelScores>, RerankError> {
@@ -332,7 +354,8 @@ impl Reading<'_> {
             Some(format!("{scored} of {candidates} candidates were read, then: {error}"))
         } else if stop == RerankStop::Budget {
             let budget_ms = self.budget.map_or(0, |budget| budget.as_millis());
-            let each_ms = RerankPace::of(self.pipeline).each_ms();
+            let bytes = self.passages.iter().map(|it| self.query.len() + it.text.len());
+            let each_ms = pace_of(self.pipeline, bytes).each_ms();
             Some(format!(
                 "{scored} of {candidates} candidates were read; {budget_ms} ms were allowed, at \
                  some {each_ms:.1} ms each"
