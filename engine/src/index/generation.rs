@@ -56,39 +56,49 @@ impl OpenSegments {
         checksums: Checksums,
     ) -> Result<(), IndexError> {
         let (encoder_dim, dim) = dims;
-        for name in &record.vectors {
-            if !self.vectors.contains_key(name) {
-                let segment = VectorSegment::open(&files::segment_path(dir, name), dim)?;
-                if checksums == Checksums::Compare {
-                    segment.verify()?;
-                }
-                self.vectors.insert(name.clone(), Arc::new(segment));
+        let at = |name: &str| files::segment_path(dir, name);
+        let compare = checksums == Checksums::Compare;
+        open_new(&mut self.vectors, &record.vectors, |name| {
+            let segment = VectorSegment::open(&at(name), dim)?;
+            if compare {
+                segment.verify()?;
             }
-        }
-        for name in &record.texts {
-            if !self.texts.contains_key(name) {
-                let segment = TextSegment::open(&files::segment_path(dir, name))?;
-                if checksums == Checksums::Compare {
-                    segment.verify()?;
-                }
-                self.texts.insert(name.clone(), Arc::new(segment));
+            Ok(segment)
+        })?;
+        open_new(&mut self.texts, &record.texts, |name| {
+            let segment = TextSegment::open(&at(name))?;
+            if compare {
+                segment.verify()?;
             }
-        }
-        for name in &record.tokens {
-            if !self.tokens.contains_key(name) {
-                let segment = TokenSegment::open(&files::segment_path(dir, name), encoder_dim)?;
-                if checksums == Checksums::Compare {
-                    segment.verify()?;
-                }
-                self.tokens.insert(name.clone(), Arc::new(segment));
+            Ok(segment)
+        })?;
+        open_new(&mut self.tokens, &record.tokens, |name| {
+            let segment = TokenSegment::open(&at(name), encoder_dim)?;
+            if compare {
+                segment.verify()?;
             }
-        }
+            Ok(segment)
+        })?;
         let named = record.files();
         self.vectors.retain(|name, _| named.contains(name));
         self.texts.retain(|name, _| named.contains(name));
         self.tokens.retain(|name, _| named.contains(name));
         Ok(())
     }
+}
+
+/// Opens those of `names` that are not open yet.
+fn open_new<S>(
+    segments: &mut HashMap<String, Arc<S>>,
+    names: &[String],
+    open: impl Fn(&str) -> Result<S, IndexError>,
+) -> Result<(), IndexError> {
+    for name in names {
+        if !segments.contains_key(name) {
+            segments.insert(name.clone(), Arc::new(open(name)?));
+        }
+    }
+    Ok(())
 }
 
 impl Generation {

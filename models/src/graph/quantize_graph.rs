@@ -9,6 +9,8 @@
 //! `Gemm`, which exporters use for a head of one output, are left in floats.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use prost::Message;
@@ -300,15 +302,24 @@ fn internal(tensor: TensorProto, path: &Path) -> Result<TensorProto, ConvertErro
     let entry = |key: &str| {
         tensor.external_data.iter().find(|entry| entry.key() == key).map(StringEntry::value)
     };
-    let number = |key: &str| entry(key).map(str::parse::<usize>);
+    let number = |key: &str| entry(key).map(str::parse::<u64>);
     let location = entry("location").ok_or_else(broken)?;
-    let bytes = read(&path.with_file_name(location))?;
+    let at = path.with_file_name(location);
+    let read = |source| ConvertError::Read { path: at.clone(), source };
+    let mut file = File::open(&at).map_err(read)?;
+    let end = file.metadata().map_err(read)?.len();
     let from = number("offset").unwrap_or(Ok(0)).map_err(|_| broken())?;
-    let to = match number("length") {
-        Some(length) => from.saturating_add(length.map_err(|_| broken())?),
-        None => bytes.len(),
+    let length = match number("length") {
+        Some(length) => length.map_err(|_| broken())?,
+        None => end.saturating_sub(from),
     };
-    let raw_data = bytes.get(from..to).ok_or_else(broken)?.to_vec();
+    if from.checked_add(length).is_none_or(|to| to > end) {
+        return Err(broken());
+    }
+    // This tensor alone: the file may hold a gigabyte, and hundreds of tensors.
+    let mut raw_data = vec![0; usize::try_from(length).map_err(|_| broken())?];
+    file.seek(SeekFrom::Start(from)).map_err(read)?;
+    file.read_exact(&mut raw_data).map_err(read)?;
     Ok(TensorProto {
         raw_data: Some(raw_data),
         external_data: Vec::new(),
