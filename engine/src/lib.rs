@@ -52,6 +52,7 @@ mod index;
 mod lexical;
 mod ord_set;
 mod principal_axes;
+mod quote;
 mod ranked_list;
 mod rerank;
 mod search;
@@ -77,11 +78,12 @@ pub use index::{
     OpenOptions, RootRecord, TokenInfo, TokenSummary, WriterOptions,
 };
 pub use lexical::{
-    Bm25, ExpansionTerm, FieldWeight, FieldWeights, Language, LexicalError, LexicalOptions, Typos,
-    UnknownLanguage, stems,
+    Bm25, ExpansionTerm, FieldKind, FieldSummary, FieldWeight, FieldWeights, Language,
+    LexicalError, LexicalOptions, QueryWord, QueryWords, Typos, UnknownLanguage, stems,
 };
 pub use ord_set::OrdSet;
 pub use principal_axes::principal_axes;
+pub use quote::{QuoteFolding, QuotedText, quote_occurrence, resolve_quote};
 pub use ranked_list::{RankedList, ScoredChunk};
 pub use rerank::{
     CrossEncoder, CrossEncoderFiles, CrossEncoderSpec, Feature, FeatureKind, Features,
@@ -91,10 +93,10 @@ pub use rerank::{
 };
 pub use search::{
     Added, Degradation, Detail, Expansion, ExpansionError, ExpansionReport, Explanation,
-    Highlights, Hit, LegPlace, NearDuplicates, Operation, OrderedBy, QueryVariant, RerankOptions,
-    RerankPace, RerankPlan, RerankReport, RerankStop, Schedule, ScoreKind, SearchError,
-    SearchOutcome, SearchPlan, SearchRequest, Searcher, Stage, StageTimings, Strategy, VariantRule,
-    WhyNot, filter,
+    Highlights, Hit, HitPlaces, LegPlace, LegRank, NearDuplicates, Operation, OrderedBy,
+    QueryVariant, RerankOptions, RerankPace, RerankPlan, RerankReport, RerankStop, Schedule,
+    ScoreKind, SearchError, SearchOutcome, SearchPlan, SearchRequest, Searcher, Stage,
+    StageTimings, Strategy, VariantRule, WhyNot, filter,
 };
 pub use segment_file::Verify;
 pub use store::{Signature, StoredChunk, StoredDocument};

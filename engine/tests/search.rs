@@ -54,6 +54,33 @@ fn search(index: &Index, request: &SearchRequest) -> SearchOutcome {
 }
 
 #[test]
+fn a_hit_knows_its_place_in_each_leg() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = library(dir.path());
+    let with = |strategy| {
+        let request =
+            SearchRequest { strategy, top: 100, ..SearchRequest::new("borrow checker E0382") };
+        search(&index, &SearchRequest { near_duplicates: NearDuplicates::List, ..request }).hits
+    };
+    let (lexical, dense) = (with(Strategy::Lexical), with(Strategy::Dense));
+    assert!(lexical.iter().all(|hit| hit.places.dense.is_none()));
+    let mut compared = [0; 2];
+    for hit in with(Strategy::DEFAULT) {
+        for (at, (leg, place)) in
+            [(&lexical, hit.places.lexical), (&dense, hit.places.dense)].into_iter().enumerate()
+        {
+            let alone = leg.iter().position(|other| other.chunk == hit.chunk);
+            assert_eq!(place.map(|place| place.rank), alone.map(|at| at + 1));
+            if let (Some(place), Some(alone)) = (place, alone) {
+                assert_eq!(place.score, leg[alone].score);
+                compared[at] += 1;
+            }
+        }
+    }
+    assert!(compared.iter().all(|&n| n > 10), "{compared:?}");
+}
+
+#[test]
 fn leaves_recombine_to_the_score_for_a_thousand_random_queries() {
     let dir = tempfile::tempdir().unwrap();
     let index = library(dir.path());

@@ -91,13 +91,15 @@ impl Encoder for HashEncoder {
 
     fn encode(&self, texts: &[&str], _role: TextRole) -> Result<Embeddings, EncodeError> {
         let mut values = vec![0.0; texts.len() * self.dim];
-        let mut n_truncated = 0;
+        let (mut n_truncated, mut n_tokens) = (0, 0);
         for (row, text) in values.chunks_exact_mut(self.dim).zip(texts) {
             let all = Span::new(0, text.len());
             n_truncated += usize::from(self.encode_span(text, all, row));
+            n_tokens += words(text).take(self.max_tokens).count();
         }
         let mut embeddings = Embeddings::new(values, self.dim)?;
         embeddings.n_truncated = n_truncated;
+        embeddings.n_tokens = n_tokens;
         Ok(embeddings)
     }
 
@@ -141,6 +143,7 @@ mod tests {
         assert!((dot(0, 1) - 1.0).abs() < 1e-6);
         assert!(dot(0, 2).abs() < 0.5);
         assert!((dot(3, 3) - 1.0).abs() < 1e-6);
+        assert_eq!(rows.n_tokens, 8);
     }
 
     #[test]

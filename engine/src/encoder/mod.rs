@@ -142,6 +142,9 @@ pub struct Embeddings {
     dim: usize,
     /// How many texts were longer than the encoder's limit and were cut.
     pub n_truncated: usize,
+    /// Tokens that [`Encoder::encode`] read, prefixes and special tokens included;
+    /// 0 for rows that come from elsewhere.
+    pub n_tokens: usize,
 }
 
 impl Embeddings {
@@ -172,7 +175,7 @@ impl Embeddings {
                 return Err(EncodeError::NotUnit { index, norm });
             }
         }
-        Ok(Self { values, dim, n_truncated: 0 })
+        Ok(Self { values, dim, n_truncated: 0, n_tokens: 0 })
     }
 
     /// Number of rows.
@@ -283,6 +286,7 @@ pub trait Encoder: Send + Sync {
 struct Row {
     vector: Vec<f32>,
     cut: Cut,
+    n_tokens: usize,
 }
 
 impl Row {
@@ -303,9 +307,11 @@ impl Row {
                 .collect::<Result<_, _>>()?,
         };
         let n_truncated = rows.iter().filter(|row| row.cut == Cut::Truncated).count();
+        let n_tokens = rows.iter().map(|row| row.n_tokens).sum();
         let values = rows.into_iter().flat_map(|row| row.vector).collect();
         let mut embeddings = Embeddings::new(values, dim)?;
         embeddings.n_truncated = n_truncated;
+        embeddings.n_tokens = n_tokens;
         Ok(embeddings)
     }
 }

@@ -66,7 +66,7 @@ impl OnnxEncoder {
         let vector = self.run(&tokens.ids, index, |values| {
             self.spec.pooling.pool(values, self.spec.dim).ok_or(EncodeError::NonFinite { index })
         })?;
-        Ok(Row { vector, cut: tokens.cut })
+        Ok(Row { vector, cut: tokens.cut, n_tokens: tokens.ids.len() })
     }
 
     fn run<T>(

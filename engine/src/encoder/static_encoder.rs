@@ -152,9 +152,9 @@ impl Encoder for StaticEncoder {
                 .encode("", text)
                 .map_err(|source| EncodeError::Tokenize { index, source })?;
             sum_rows(rows, &tokens.ids, row);
-            Ok(usize::from(tokens.cut == Cut::Truncated))
+            Ok([usize::from(tokens.cut == Cut::Truncated), tokens.ids.len()])
         };
-        let n_truncated = match texts {
+        let [n_truncated, n_tokens] = match texts {
             // A query should not wait for a pool that an ingest keeps busy.
             [text] => encode(0, text, &mut values)?,
             texts => values
@@ -162,10 +162,11 @@ impl Encoder for StaticEncoder {
                 .zip(texts)
                 .enumerate()
                 .map(|(index, (row, text))| encode(index, text, row))
-                .try_reduce(|| 0, |a, b| Ok(a + b))?,
+                .try_reduce(|| [0, 0], |a, b| Ok([a[0] + b[0], a[1] + b[1]]))?,
         };
         let mut embeddings = Embeddings::new(values, dim)?;
         embeddings.n_truncated = n_truncated;
+        embeddings.n_tokens = n_tokens;
         Ok(embeddings)
     }
 }
@@ -266,6 +267,8 @@ mod tests {
         let texts = ["a b", "b a", "", "abcdefghij", "a"];
         let rows = encoder.encode(&texts, TextRole::Query).unwrap();
         assert_eq!((rows.len(), rows.dim(), rows.n_truncated), (5, DIM, 1));
+        // Each with two special tokens, the longest cut at eight.
+        assert_eq!(rows.n_tokens, (2 + 2) + (2 + 2) + 2 + 8 + (1 + 2));
         // a is token 4, b token 6: (10, 2, -10).
         let norm = 204.0_f32.sqrt();
         for (x, expected) in rows.row(0).unwrap().iter().zip([10.0, 2.0, -10.0]) {

@@ -8,6 +8,7 @@
 
 use std::ops::Bound as RangeBound;
 
+use super::field_survey::FieldKind;
 use crate::document::FieldValue;
 use crate::search::filter::{Bound, FilterError};
 
@@ -31,6 +32,21 @@ enum Tag {
     End = 255,
 }
 
+const KINDS: [(FieldKind, Tag); 4] = [
+    (FieldKind::Boolean, Tag::Bool),
+    (FieldKind::Number, Tag::Number),
+    (FieldKind::Timestamp, Tag::Timestamp),
+    (FieldKind::Text, Tag::Text),
+];
+
+/// What a key says.
+pub(super) struct Key<'a> {
+    pub(super) name: &'a str,
+    pub(super) kind: FieldKind,
+    /// The value where it is a text that was not cut inside a character.
+    pub(super) text: Option<&'a str>,
+}
+
 /// A half-open or closed stretch of the key dictionary.
 pub(super) type KeyRange = (RangeBound<Vec<u8>>, RangeBound<Vec<u8>>);
 
@@ -50,6 +66,22 @@ pub(super) fn text_key(name: &str, text: &str) -> Vec<u8> {
     let mut key = start(name, Tag::Text);
     push_text(&mut key, text);
     key
+}
+
+/// Reads a key back; `None` for bytes that no value gives.
+pub(super) fn read(key: &[u8]) -> Option<Key<'_>> {
+    let (len, rest) = key.split_first_chunk::<2>()?;
+    let (name, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
+    let (tag, value) = rest.split_first()?;
+    let (kind, _) = KINDS.into_iter().find(|(_, known)| *known as u8 == *tag)?;
+    let text = (kind == FieldKind::Text).then(|| str::from_utf8(value).ok()).flatten();
+    Some(Key { name: str::from_utf8(name).ok()?, kind, text })
+}
+
+/// The first byte string above all keys of a field's values of one type.
+pub(super) fn after_kind(name: &str, kind: FieldKind) -> Vec<u8> {
+    let tag = KINDS.into_iter().find(|(known, _)| *known == kind).map_or(Tag::End, |(_, tag)| tag);
+    after(&start(name, tag))
 }
 
 /// The keys between two bounds of one type.

@@ -19,9 +19,10 @@ use super::snapshot::LexicalSnapshot;
 use super::words::{WordKind, for_each_word};
 use crate::document::Span;
 
-/// The distinct words of a query and its code-like spellings.
+/// The distinct words of a query with their rarity in one generation of an index, and
+/// its code-like spellings. Made by [`crate::Searcher::query_words`].
 #[derive(Debug)]
-pub(crate) struct QueryWords {
+pub struct QueryWords {
     normalizer: Normalizer,
     words: Vec<QueryWord>,
     by_stem: HashMap<String, usize>,
@@ -32,11 +33,12 @@ pub(crate) struct QueryWords {
 
 /// A word of the query where it stands first.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct QueryWord {
+pub struct QueryWord {
     /// Its bytes in the query's plain text.
-    pub(crate) span: Span,
-    /// Above 0; a word that no chunk holds is the rarest.
-    pub(crate) idf: f64,
+    pub span: Span,
+    /// Inverse document frequency, `ln(1 + (N - n + 0.5) / (n + 0.5))`: above 0; a word
+    /// that no chunk holds is the rarest.
+    pub idf: f64,
 }
 
 impl LexicalSnapshot {
@@ -109,17 +111,17 @@ impl QueryWords {
     }
 
     /// The words, in the order of the query.
-    pub(crate) fn words(&self) -> &[QueryWord] {
+    pub fn words(&self) -> &[QueryWord] {
         &self.words
     }
 
     /// Whether the query has a spelling that reads like code.
-    pub(crate) fn has_identifiers(&self) -> bool {
+    pub fn has_identifiers(&self) -> bool {
         !self.identifiers.is_empty()
     }
 
     /// Where `text` has a word of the query: its bytes and which word, in order.
-    pub(crate) fn places(&self, text: &str) -> Vec<(Span, usize)> {
+    pub fn places(&self, text: &str) -> Vec<(Span, usize)> {
         let mut places = Vec::new();
         for_each_word(text, self.normalizer.language().elides(), &mut |word| {
             if word.kind != WordKind::Whole
@@ -141,7 +143,7 @@ impl QueryWords {
 
     /// Share of the query's words that `places` holds, each counting as much as it
     /// is rare: 0 to 1, and 0 for a query without words.
-    pub(crate) fn share(&self, places: &[(Span, usize)]) -> f64 {
+    pub fn share(&self, places: &[(Span, usize)]) -> f64 {
         let total: f64 = self.words.iter().map(|word| word.idf).sum();
         let held: HashSet<usize> = places.iter().map(|&(_, word)| word).collect();
         // In the words' order: a set has none, and sums must not depend on it.
@@ -152,7 +154,7 @@ impl QueryWords {
     }
 
     /// Share of the query's code-like spellings in `text`; 0 for a query without.
-    pub(crate) fn identifier_share(&self, text: &str) -> f64 {
+    pub fn identifier_share(&self, text: &str) -> f64 {
         if self.identifiers.is_empty() {
             return 0.0;
         }

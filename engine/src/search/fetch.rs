@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::Searcher;
 use super::error::SearchError;
-use super::hit::Hit;
+use super::hit::{Hit, HitPlaces};
 use super::near_duplicates::Shingles;
 use super::plan::SearchPlan;
 use super::request::{Detail, Highlights, NearDuplicates};
@@ -125,6 +125,7 @@ impl Searcher {
                     Detail::Explained => Some(self.explain_ranked(found, ranked, hit.entry)?),
                 };
                 Ok(Hit {
+                    places: found.legs.places(ord),
                     features: ranked.features(found.first, ord),
                     explanation,
                     ..self.hit(hit, highlighter.as_mut())
@@ -150,6 +151,7 @@ impl Searcher {
             text: hit.text,
             fields: hit.fields.into_iter().collect(),
             similar: hit.similar,
+            places: HitPlaces::default(),
             features: None,
             explanation: None,
         }

@@ -46,6 +46,26 @@ impl fmt::Display for ScoreKind {
     }
 }
 
+/// A passage's place in one leg.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LegRank {
+    /// 1-based.
+    pub rank: usize,
+    /// BM25 in the lexical leg, the cosine in the dense one.
+    pub score: f64,
+}
+
+/// Where the legs ranked a hit for the query itself, after feedback; `None` where a leg
+/// did not run or did not rank it among its candidates. A hit of a variant alone has
+/// neither.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct HitPlaces {
+    /// By words.
+    pub lexical: Option<LegRank>,
+    /// By vectors.
+    pub dense: Option<LegRank>,
+}
+
 /// A passage that was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
@@ -64,6 +84,8 @@ pub struct Hit {
     pub text: String,
     /// The chunk's; higher is better, see [`SearchOutcome::score_kind`].
     pub score: f64,
+    /// Where the legs ranked it, before anything was fused or reranked.
+    pub places: HitPlaces,
     /// Where query words occur: spans into the canonical text, ascending,
     /// disjoint, inside `span`.
     pub highlights: Vec<Span>,

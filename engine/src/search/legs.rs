@@ -6,10 +6,11 @@ use std::time::Instant;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::error::SearchError;
-use super::hit::{Degradation, Stage};
+use super::hit::{Degradation, HitPlaces, LegRank, Stage};
 use super::plan::{Schedule, SearchPlan};
 use super::request::{SearchRequest, Strategy};
 use super::{Lap, Searcher};
+use crate::document::ChunkOrd;
 use crate::encoder::{EncodeError, TextRole};
 use crate::lexical::LexicalQuery;
 use crate::ord_set::OrdSet;
@@ -52,6 +53,12 @@ impl Legs {
     /// Milliseconds of the lexical leg, of encoding, of the dense leg.
     pub(super) fn times_ms(&self) -> (f64, f64, f64) {
         (self.lexical_ms, self.encode_ms, self.dense_ms)
+    }
+
+    /// Where each ranked a chunk.
+    pub(super) fn places(&self, ord: ChunkOrd) -> HitPlaces {
+        let of = |list: &RankedList| list.find(ord).map(|(rank, score)| LegRank { rank, score });
+        HitPlaces { lexical: of(&self.lexical), dense: of(&self.dense) }
     }
 
     /// One ranking out of the legs.

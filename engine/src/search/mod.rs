@@ -39,7 +39,8 @@ pub use expansion::{Added, Expansion, ExpansionError, ExpansionReport};
 pub use explain::{Explanation, Operation};
 pub(crate) use filter_cache::FilterCache;
 pub use hit::{
-    Degradation, Hit, RerankReport, RerankStop, ScoreKind, SearchOutcome, Stage, StageTimings,
+    Degradation, Hit, HitPlaces, LegRank, RerankReport, RerankStop, ScoreKind, SearchOutcome,
+    Stage, StageTimings,
 };
 pub use pace::RerankPace;
 pub use plan::{RerankPlan, Schedule, SearchPlan};
@@ -51,7 +52,9 @@ use crate::document::DocumentId;
 use crate::encoder::Encoder;
 use crate::error::SegmentError;
 use crate::index::Generation;
-use crate::lexical::{Language, LexicalQuery, QueryOptions};
+use crate::lexical::{
+    FieldSummary, Language, LexicalError, LexicalQuery, QueryOptions, QueryWords,
+};
 use crate::ord_set::OrdSet;
 use crate::rerank::RerankPipeline;
 use crate::store::StoredDocument;
@@ -82,6 +85,16 @@ impl Searcher {
     #[must_use]
     pub fn with_reranker(self, reranker: Arc<RerankPipeline>) -> Self {
         Self { reranker: Some(reranker), ..self }
+    }
+
+    /// What encodes queries; `None` where the index was opened without.
+    pub fn encoder(&self) -> Option<&Arc<dyn Encoder>> {
+        self.encoder.as_ref()
+    }
+
+    /// What reranks, see [`Searcher::with_reranker`].
+    pub fn reranker(&self) -> Option<&Arc<RerankPipeline>> {
+        self.reranker.as_ref()
     }
 
     /// Runs a search in the calling thread; a large hybrid search uses a second one
@@ -193,11 +206,32 @@ impl Searcher {
         self.generation.texts.document(id)
     }
 
+    /// The words of a query, each as rare as it is here: for those who weigh texts of
+    /// their own choice as the engine weighs passages.
+    ///
+    /// # Arguments
+    /// * `query` - as a user writes it; operators count as what they enclose.
+    ///
+    /// # Errors
+    /// [`SearchError::Lexical`] when the index cannot be read.
+    pub fn query_words(&self, query: &str) -> Result<QueryWords, SearchError> {
+        let query = LexicalQuery::parse(query, QueryOptions::default(), self.language);
+        Ok(self.generation.lexical.query_words(&query)?)
+    }
+
     /// All ids, exact duplicates included, ascending.
     pub fn document_ids(&self) -> Vec<DocumentId> {
         let mut ids: Vec<_> = self.generation.texts.ids().cloned().collect();
         ids.sort_unstable();
         ids
+    }
+
+    /// The metadata fields that filters may use, by name.
+    ///
+    /// # Errors
+    /// [`LexicalError`] when the index cannot be read.
+    pub fn fields(&self) -> Result<Vec<FieldSummary>, LexicalError> {
+        self.generation.lexical.fields()
     }
 
     /// Number of the commit this is a view of.

@@ -1,5 +1,7 @@
 //! Why a document is not among the hits: the first stage that lost it.
 
+use std::fmt;
+
 use super::Searcher;
 use super::error::SearchError;
 use super::legs::Legs;
@@ -66,6 +68,50 @@ pub enum WhyNot {
         /// chunk had brought back already.
         collapsed: usize,
     },
+}
+
+impl fmt::Display for WhyNot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = |leg: &str, place: &Option<LegPlace>| {
+            place.map_or(format!("not ranked in the {leg} leg"), |place| {
+                format!(
+                    "rank {} in the {leg} leg ({:.4}, {:.4} below the last candidate)",
+                    place.rank, place.score, place.gap
+                )
+            })
+        };
+        match self {
+            Self::NotIndexed => f.write_str("it is not in the index"),
+            Self::Filtered => f.write_str("the filter excludes it"),
+            Self::BeyondDepth { depth, lexical, dense } => write!(
+                f,
+                "beyond the {depth} candidates of each leg: {}; {}",
+                place("lexical", lexical),
+                place("dense", dense)
+            ),
+            Self::Grouped { under } => write!(f, "nearly the same as a hit of {under}"),
+            Self::Outranked { stage, rank, score, gap } => {
+                write!(f, "rank {rank} with {score:.4}, {gap:.4} below the last hit")?;
+                match stage {
+                    OrderedBy::FirstStage => Ok(()),
+                    OrderedBy::Reranked { before } => {
+                        write!(f, "; rank {before} before reranking")
+                    }
+                    OrderedBy::NotRead => f.write_str("; the reranker did not come that far"),
+                }
+            }
+            Self::Returned { rank, capped, collapsed } => {
+                write!(f, "it is hit {rank}")?;
+                if *capped > 0 {
+                    write!(f, "; {capped} more of its passages were capped")?;
+                }
+                if *collapsed > 0 {
+                    write!(f, "; {collapsed} more were found inside what is shown")?;
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
 /// What gave a candidate its place.

@@ -13,8 +13,8 @@ mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use corpora::{Question, QuestionKind, QuestionSplit, resolve_quote};
-use engine::{DocumentId, Language};
+use corpora::{Question, QuestionKind, QuestionSplit};
+use engine::{DocumentId, Language, resolve_quote};
 
 pub use duplicates::{NEAR_DUPLICATE_THRESHOLD, NearDuplicatePair};
 pub use overlap::LexicalOverlap;

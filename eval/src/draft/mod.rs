@@ -11,8 +11,8 @@ mod candidates;
 
 use std::collections::HashSet;
 
-use corpora::{Evidence, Question, QuestionSplit, QuestionStatus, quote_occurrence};
-use engine::Document;
+use corpora::{Evidence, Question, QuestionSplit, QuestionStatus};
+use engine::{Document, quote_occurrence};
 use ingest::source::{DocumentSource, Skipped};
 
 use self::candidates::{Candidate, candidates};

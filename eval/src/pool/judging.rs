@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use corpora::{JudgedDocument, JudgedSpan, MAX_GRADE, RelevantQuote, quote_occurrence};
-use engine::{DocumentId, Span};
+use corpora::{JudgedDocument, JudgedSpan, MAX_GRADE, RelevantQuote};
+use engine::{DocumentId, Span, quote_occurrence};
 use serde::Deserialize;
 
 use super::{PooledQuestion, PooledRegion};

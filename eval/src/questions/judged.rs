@@ -9,8 +9,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use corpora::{JudgedDocument, MAX_GRADE, resolve_quote, text_digest, union_spans};
-use engine::{DocumentId, Searcher, Span};
+use corpora::{JudgedDocument, MAX_GRADE, text_digest, union_spans};
+use engine::{DocumentId, Searcher, Span, resolve_quote};
 
 use super::ResolvedQuestion;
 use crate::error::EvalError;

@@ -1,7 +1,7 @@
 //! From quotes to spans in an index, and from spans to what a ranking found.
 
-use corpora::{Question, QuestionKind, resolve_quote};
-use engine::{DocumentId, Searcher, Span};
+use corpora::{Question, QuestionKind};
+use engine::{DocumentId, Searcher, Span, resolve_quote};
 
 use crate::error::EvalError;
 

@@ -8,11 +8,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use corpora::{
-    Evidence, Question, QuestionKind, QuestionSplit, QuestionStatus, quote_occurrence,
-    resolve_quote,
-};
-use engine::{DocumentId, Searcher, Span};
+use corpora::{Evidence, Question, QuestionKind, QuestionSplit, QuestionStatus};
+use engine::{DocumentId, Searcher, Span, quote_occurrence, resolve_quote};
 use serde::{Deserialize, Serialize};
 
 use super::ReplayedQuery;

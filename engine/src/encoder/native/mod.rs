@@ -86,7 +86,7 @@ impl NativeEncoder {
         let vector = self.runner.run(RunTokens::text(&tokens.ids), index, |states| {
             self.spec.pooling.pool(states, self.spec.dim).ok_or(EncodeError::NonFinite { index })
         })?;
-        Ok(Row { vector, cut: tokens.cut })
+        Ok(Row { vector, cut: tokens.cut, n_tokens: tokens.ids.len() })
     }
 
     fn placed(&self, text: &str, role: TextRole) -> Result<PlacedTokens, EncodeError> {

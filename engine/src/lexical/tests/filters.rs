@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{TestIndex, TestRow};
+use super::{FieldKind, TestIndex, TestRow};
 use crate::document::{ChunkOrd, DocumentId, FieldValue};
 use crate::search::filter::{Bound, Filter, FilterError};
 
@@ -90,6 +90,33 @@ fn the_reserved_names_are_the_documents_own() {
     writer.delete(&DocumentId::new("z").unwrap()).unwrap();
     writer.commit("").unwrap();
     assert_eq!(index.snapshot().n_chunks(), 1);
+}
+
+#[test]
+fn the_fields_are_told_with_their_types() {
+    let text = |text: &str| FieldValue::Text(text.to_owned());
+    let mut index = TestIndex::new();
+    assert_eq!(index.snapshot().fields().unwrap(), []);
+    let long = "x".repeat(100);
+    index.add((0..9).map(|n| {
+        let lang = FieldValue::List(vec![text(["en", "de"][n % 2]), text(&long)]);
+        TestRow::new("a").field("lang", lang).field("year", FieldValue::Integer(2020 + n as i64))
+    }));
+    // Another segment, where a year is a text and there is a field more.
+    let row = TestRow::new("b").title("B").field("year", text("MMXX"));
+    index.add([row.field("größe", FieldValue::Bool(true))]);
+    let fields = index.snapshot().fields().unwrap();
+    let of = |name: &str| fields.iter().find(|field| field.name == name).unwrap();
+    let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+    assert_eq!(names, ["größe", "id", "lang", "title", "year"]);
+    assert_eq!(
+        (&of("lang").kinds[..], &of("lang").examples[..]),
+        (&[FieldKind::Text][..], &["de".to_owned(), "en".to_owned()][..])
+    );
+    assert_eq!(of("year").kinds, [FieldKind::Number, FieldKind::Text]);
+    assert_eq!(of("year").examples, ["MMXX"]);
+    assert_eq!(of("größe").kinds, [FieldKind::Boolean]);
+    assert_eq!(of("id").examples, ["0", "1", "2"]);
 }
 
 #[test]
