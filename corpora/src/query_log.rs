@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use engine::{DocumentId, Span};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::redaction::{Redaction, RedactionRule};
@@ -92,16 +93,16 @@ pub struct LoggedHit {
 }
 
 /// A span as `[start, end]`, as in the HTTP API.
-mod span_pair {
+pub(crate) mod span_pair {
     use engine::Span;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-    pub(super) fn serialize<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error> {
         [span.start, span.end].serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Span, D::Error> {
         let [start, end] = <[u32; 2]>::deserialize(deserializer)?;
@@ -145,16 +146,24 @@ pub struct QueryLogError {
 /// [`QueryLogError`], with the line. A last line without a line end that does
 /// not parse is what a killed server leaves: it is no error and not returned.
 pub fn parse_query_log(jsonl: &str) -> Result<Vec<LoggedSearch>, QueryLogError> {
-    let mut searches = Vec::new();
+    parse_log_lines(jsonl).map_err(|(line, source)| QueryLogError { line, source })
+}
+
+/// The lines of a server's log but for one that a killed server broke off; the error
+/// has its line, 1-based.
+pub(crate) fn parse_log_lines<T: DeserializeOwned>(
+    jsonl: &str,
+) -> Result<Vec<T>, (usize, serde_json::Error)> {
+    let mut entries = Vec::new();
     let mut lines = numbered_lines(jsonl).peekable();
     while let Some((line, text)) = lines.next() {
         match serde_json::from_str(text) {
-            Ok(search) => searches.push(search),
+            Ok(entry) => entries.push(entry),
             Err(_) if lines.peek().is_none() && !jsonl.ends_with('\n') => {}
-            Err(source) => return Err(QueryLogError { line, source }),
+            Err(source) => return Err((line, source)),
         }
     }
-    Ok(searches)
+    Ok(entries)
 }
 
 #[cfg(test)]
