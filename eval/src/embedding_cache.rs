@@ -421,21 +421,27 @@ mod tests {
         fs::read_dir(dir).unwrap().next().unwrap().unwrap().path()
     }
 
+    /// The rows and the count of cut texts; tokens are counted where they are read.
+    fn known(mut embeddings: Embeddings) -> Embeddings {
+        embeddings.n_tokens = 0;
+        embeddings
+    }
+
     #[test]
     fn vectors_are_the_encoders_own_and_asked_for_once() {
         let folder = tempfile::tempdir().unwrap();
         let plain = HashEncoder::new(16, 4);
         let texts = ["a b", "c", "a b", "one two three four five"];
-        let expected = plain.encode(&texts, TextRole::Passage).unwrap();
+        let expected = known(plain.encode(&texts, TextRole::Passage).unwrap());
         let cached = open(folder.path());
         for _ in 0..2 {
-            let found = cached.encode(&texts, TextRole::Passage).unwrap();
+            let found = known(cached.encode(&texts, TextRole::Passage).unwrap());
             assert_eq!(found, expected, "values and the count of cut texts");
         }
         assert_eq!(cached.counts(), (3, 5));
         drop(cached);
         let again = open(folder.path());
-        assert_eq!(again.encode(&texts, TextRole::Passage).unwrap(), expected);
+        assert_eq!(known(again.encode(&texts, TextRole::Passage).unwrap()), expected);
         assert_eq!(again.counts(), (0, 4));
         again.encode(&["a b"], TextRole::Query).unwrap();
         assert_eq!(again.counts(), (0, 4), "queries pass through");
@@ -451,16 +457,17 @@ mod tests {
         for round in 0..2 {
             for text in texts {
                 let spans = [Span::new(0, 3), passage, Span::new(0, text.len())];
-                let found = cached.encode_spans(text, &spans).unwrap();
-                assert_eq!(found, plain.encode_spans(text, &spans).unwrap(), "{text} {round}");
+                let found = known(cached.encode_spans(text, &spans).unwrap());
+                let expected = known(plain.encode_spans(text, &spans).unwrap());
+                assert_eq!(found, expected, "{text} {round}");
             }
-            let alone = cached.encode(&["two"], TextRole::Passage).unwrap();
-            assert_eq!(alone, plain.encode(&["two"], TextRole::Passage).unwrap());
+            let alone = known(cached.encode(&["two"], TextRole::Passage).unwrap());
+            assert_eq!(alone, known(plain.encode(&["two"], TextRole::Passage).unwrap()));
         }
         assert_eq!(cached.counts(), (10, 10));
-        let row = |text| cached.encode_spans(text, &[passage]).unwrap();
+        let row = |text| known(cached.encode_spans(text, &[passage]).unwrap());
         assert_ne!(row("one two"), row("six two"));
-        assert_ne!(row("one two"), cached.encode(&["two"], TextRole::Passage).unwrap());
+        assert_ne!(row("one two"), known(cached.encode(&["two"], TextRole::Passage).unwrap()));
         drop(cached);
         let again = open(folder.path());
         again.encode_spans(texts[2], &[Span::new(0, texts[2].len())]).unwrap();

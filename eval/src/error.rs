@@ -96,6 +96,26 @@ pub enum EvalError {
         /// Which corpus.
         corpus: DocumentId,
     },
+    /// A line of a file of expected answers.
+    #[error("{} line {line} is no answer; it must be {{\"_id\": ..., \"answers\": [...]}}", path.display())]
+    AnswerFile {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A question could not be answered.
+    #[error("question {question:?} could not be answered")]
+    Answer {
+        /// Its id.
+        question: String,
+        /// Why.
+        #[source]
+        source: Box<answer::AnswerError>,
+    },
     /// No question is left that could be scored.
     #[error(
         "no question can be scored on {}: {n_unresolved} quotes are not in its documents, {n_unanswerable} questions \

@@ -15,9 +15,11 @@
 //! Evaluation enters the engine where a server does, at `Searcher::search`, so
 //! what is measured is what is served.
 
+mod answers;
 mod audit;
 mod chunking;
 mod collection;
+mod conversations;
 mod demo_corpus;
 mod distill;
 mod draft;
@@ -49,6 +51,10 @@ pub mod stats;
 mod timing;
 mod topic_run;
 
+pub use answers::{
+    AbstentionReport, AnswerQuestion, AnswerReport, AnswerRun, AnswerScore, AnswerSet,
+    KeepSentences, Need, SentenceRow, evaluate_answers, write_sentences,
+};
 pub use audit::{
     Audit, BySplit, Coverage, Leak, LexicalOverlap, NEAR_DUPLICATE_THRESHOLD, NO_BOOK,
     NearDuplicatePair, Texts, audit, book_of, quoted_documents, read_texts, stored_texts,
@@ -62,6 +68,7 @@ pub use collection::{
     CollectionOptions, CollectionOutcome, EvalProgress, evaluate_collection, index_collection,
     strategy_name,
 };
+pub use conversations::{ConversationReport, Wording, WordingReport, evaluate_conversations};
 pub use demo_corpus::{corpus_source, guide_texts, index_books};
 pub use distill::{DistillError, DistillOptions, DistillStep, Distilled, distill};
 pub use draft::{Drafts, draft_questions, drafts_notice};
@@ -102,9 +109,10 @@ pub use questions::{
     UnresolvedQuote, evaluate_questions, join_judgments, resolve_questions,
 };
 pub use replay::{
-    DisagreementReport, HitReport, JudgedQuestions, JudgingLine, OverlapSummary, Persistence,
-    PersistenceError, Replay, ReplayLevel, ReplayOptions, ReplayReport, ReplayedQuery,
-    judging_lines, parse_judging_lines, questions_from_judgments, rank_biased_overlap, replay,
+    DisagreementReport, FeedbackJudgments, HitReport, JudgedQuestions, JudgingLine, OverlapSummary,
+    Persistence, PersistenceError, Replay, ReplayLevel, ReplayOptions, ReplayReport, ReplayedQuery,
+    feedback_judgments, judging_lines, parse_judging_lines, questions_from_judgments,
+    rank_biased_overlap, replay,
 };
 pub use report::{
     ByMeasure, Difference, Estimate, NamedEstimates, QuestionDifferences, QuestionScoreReport,

@@ -63,7 +63,7 @@ impl ByMeasure<Difference> {
 }
 
 impl NamedEstimates {
-    fn new(results: &[MeasureResult]) -> Self {
+    pub(crate) fn new(results: &[MeasureResult]) -> Self {
         Self(
             results
                 .iter()

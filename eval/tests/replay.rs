@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use corpora::{LoggedHit, LoggedRequest, LoggedSearch, QuestionKind, RedactionRule};
+use corpora::{
+    LoggedFeedback, LoggedHit, LoggedRequest, LoggedSearch, QuestionKind, RedactionRule,
+    parse_feedback, text_digest,
+};
 use engine::{
     Chunk, Document, DocumentId, Encoder, EncoderIdentity, HashEncoder, Index, Manifest,
     SearchRequest, Searcher, Signature, Span, Strategy, TextRole, WriterOptions,
 };
 use eval::{
-    EvalError, JudgingLine, Persistence, ReplayLevel, ReplayOptions, ReplayReport, judging_lines,
-    parse_judging_lines, questions_from_judgments, replay,
+    EvalError, JudgingLine, Persistence, ReplayLevel, ReplayOptions, ReplayReport,
+    feedback_judgments, judging_lines, parse_judging_lines, questions_from_judgments, replay,
 };
 
 const TEXTS: [(&str, &str); 4] = [
@@ -198,4 +201,58 @@ fn a_request_that_cannot_be_read_is_named() {
     check(|request| request.strategy = "sparse".to_owned(), "sparse");
     check(|request| request.fusion = Some("rrf:60".to_owned()), "lexical");
     check(|request| request.filter = Some("year >".to_owned()), "expected");
+}
+
+/// Feedback as a server with this index would have kept it.
+fn said(relevant: bool, query: &str, (document, text): (&str, &str), span: Span) -> LoggedFeedback {
+    LoggedFeedback {
+        relevant,
+        time: "2026-01-02T03:04:05.678Z".to_owned(),
+        collection: "n".to_owned(),
+        generation: 1,
+        query: query.to_owned(),
+        filter: None,
+        redactions: BTreeMap::new(),
+        document: DocumentId::new(document).unwrap(),
+        text: text_digest(text),
+        span,
+    }
+}
+
+#[test]
+fn feedback_becomes_questions_whose_evidence_is_what_was_judged() {
+    let dir = tempfile::tempdir().unwrap();
+    let searcher = index(&dir.path().join("index")).searcher();
+    let [owls, mice, ..] = TEXTS;
+    let mut redacted = said(true, "mail [email]", owls, Span::new(0, 19));
+    redacted.redactions.insert(RedactionRule::Email, 1);
+    let kept = [
+        said(false, "when do owls hunt", owls, Span::new(0, 19)),
+        redacted,
+        said(true, "when do owls hunt", owls, Span::new(0, 19)),
+        said(false, "when do owls hunt", mice, Span::new(0, 10)),
+        said(true, "an older text", (mice.0, "Mice sleep."), Span::new(0, 4)),
+        said(false, "who carries water", mice, Span::new(0, 10)),
+    ];
+    let lines: String = kept.iter().map(|feedback| feedback.to_line() + "\n").collect();
+    let judgments = feedback_judgments(&parse_feedback(&lines).unwrap(), &searcher).unwrap();
+    let left_out = (judgments.n_redacted, judgments.n_replaced, judgments.n_outdated);
+    assert_eq!(left_out, (1, 1, 1));
+    let graded: Vec<_> = judgments.lines.iter().map(|(at, line)| (*at, line.grade)).collect();
+    assert_eq!(graded, [(3, Some(1)), (4, Some(0)), (6, Some(0))]);
+
+    let made = questions_from_judgments(&judgments.lines, &searcher).unwrap();
+    assert_eq!((made.questions.len(), made.n_without_relevant, made.n_unjudged), (1, 1, 0));
+    let question = &made.questions[0];
+    assert_eq!(question.question, "when do owls hunt");
+    assert_eq!(question.evidence[0].quote, "Owls hunt at night.");
+    assert_eq!(question.evidence[0].document.as_str(), "n/owls.md");
+
+    // Exported lines of the same passage and query get the users' grade.
+    let mut exported = vec![judgments.lines[0].1.clone(), judgments.lines[0].1.clone()];
+    exported[0].grade = None;
+    exported[1].grade = None;
+    exported[1].query = "another".to_owned();
+    assert_eq!(judgments.grade(&mut exported), 1);
+    assert_eq!((exported[0].grade, exported[1].grade), (Some(1), None));
 }

@@ -52,7 +52,7 @@ pub(super) fn within_budget<'h>(
 mod tests {
     use std::collections::BTreeMap;
 
-    use engine::ChunkOrd;
+    use engine::{ChunkOrd, HitPlaces};
     use ingest::chunk::WordSizer;
 
     use super::*;
@@ -66,6 +66,7 @@ mod tests {
             headings: Vec::new(),
             text: text.to_owned(),
             score: 0.0,
+            places: HitPlaces::default(),
             highlights: Vec::new(),
             fields: BTreeMap::new(),
             duplicates: Vec::new(),

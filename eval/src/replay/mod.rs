@@ -5,8 +5,10 @@
 //! how much a change would change and where; it cannot tell which of two
 //! rankings is better. For that the largest disagreements are written out as
 //! [`JudgingLine`]s, a person grades them, and [`questions_from_judgments`]
-//! makes questions of them, which every other measure here can use.
+//! makes questions of them, which every other measure here can use. What users said
+//! of passages themselves ([`feedback_judgments`]) is judged already.
 
+mod feedback;
 mod judging;
 mod rbo;
 mod report;
@@ -19,6 +21,7 @@ use engine::{
     DocumentId, Expansion, Fusion, NearDuplicates, SearchRequest, Searcher, Span, Strategy, Typos,
 };
 
+pub use feedback::{FeedbackJudgments, feedback_judgments};
 pub use judging::{
     JudgedQuestions, JudgingLine, judging_lines, parse_judging_lines, questions_from_judgments,
 };

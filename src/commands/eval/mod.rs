@@ -2,16 +2,19 @@
 //! compute again.
 
 mod adopt;
+mod answers;
 mod audit;
 mod chunking;
 mod chunking_table;
 mod collection;
+mod conversations;
 mod diff;
 mod experiment;
 mod fusion_grid;
 mod gate;
 mod init;
 mod judge;
+mod logged_collection;
 mod pool;
 mod question_file;
 mod questions;
@@ -32,6 +35,7 @@ Examples:
   trovato eval score --qrels beir/scifact/qrels/test.tsv --run hybrid.run --measures nDCG@10,AP
   trovato eval rerank beir/scifact --run bm25.run --rerank late:idf
   trovato eval questions --split dev
+  trovato eval answers --split dev
   trovato eval run eval/experiments/chunkers.toml
   trovato eval gate
   trovato eval audit
@@ -59,6 +63,10 @@ enum Action {
     Rerank(rerank::RerankRunArgs),
     /// Score questions with quoted evidence
     Questions(questions::QuestionsArgs),
+    /// Score answers: the sentences quoted, and the questions refused
+    Answers(answers::AnswersArgs),
+    /// Score how follow-ups are understood
+    Conversations(conversations::ConversationsArgs),
     /// Check a question file: quotes, splits, duplicates, overlap
     Audit(audit::AuditArgs),
     /// Draft a question file for a folder of your own
@@ -91,6 +99,8 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<()> {
         Action::Score(args) => score::run(&args),
         Action::Rerank(args) => rerank::run(&args),
         Action::Questions(args) => questions::run(&args),
+        Action::Answers(args) => answers::run(&args),
+        Action::Conversations(args) => conversations::run(&args),
         Action::Audit(args) => audit::run(&args),
         Action::Init(args) => init::run(&args),
         Action::Replay(args) => replay::run(&args),

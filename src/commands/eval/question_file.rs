@@ -6,9 +6,32 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use corpora::{Question, parse_questions, questions_to_jsonl};
+use clap::ValueEnum;
+use corpora::{Question, QuestionSplit, parse_questions, questions_to_jsonl};
 
 use crate::options::UsageError;
+
+/// `--split`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SplitName {
+    /// For choosing and tuning.
+    Dev,
+    /// For reporting.
+    Test,
+    /// Both.
+    All,
+}
+
+impl SplitName {
+    /// Whether it holds this half.
+    pub(super) fn holds(self, split: QuestionSplit) -> bool {
+        match self {
+            Self::Dev => split == QuestionSplit::Dev,
+            Self::Test => split == QuestionSplit::Test,
+            Self::All => true,
+        }
+    }
+}
 
 /// Reads a question file.
 pub(super) fn read_questions(path: &Path) -> anyhow::Result<Vec<Question>> {

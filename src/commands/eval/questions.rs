@@ -4,9 +4,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use corpora::rust_docs::{PageManifest, RustDocs};
-use corpora::{Question, QuestionSplit, rust_docs_questions};
+use corpora::{Question, rust_docs_questions};
 use engine::{Expansion, Index, OpenOptions, Strategy, Verify};
 use eval::{
     EvalProgress, QuestionScoreReport, QuestionSystem, RerankSetup, drafts_notice,
@@ -14,7 +14,7 @@ use eval::{
 };
 use ingest::chunk::ChunkerSpec;
 
-use super::question_file::read_questions;
+use super::question_file::{SplitName, read_questions};
 use super::recipe::{EvalBars, RecipeArgs, index_cache};
 use super::table::print_questions;
 use crate::encoder;
@@ -68,13 +68,6 @@ pub(super) struct QuestionsArgs {
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum SplitName {
-    Dev,
-    Test,
-    All,
-}
-
 pub(super) fn run(args: &QuestionsArgs) -> anyhow::Result<()> {
     let questions = questions(args)?;
     let index = if let Some(dir) = &args.index {
@@ -122,11 +115,7 @@ fn questions(args: &QuestionsArgs) -> anyhow::Result<Vec<Question>> {
         Some(path) => read_questions(path)?,
         None => rust_docs_questions()?,
     };
-    questions.retain(|question| match args.split {
-        SplitName::Dev => question.split == QuestionSplit::Dev,
-        SplitName::Test => question.split == QuestionSplit::Test,
-        SplitName::All => true,
-    });
+    questions.retain(|question| args.split.holds(question.split));
     Ok(questions)
 }
 

@@ -1,20 +1,20 @@
 //! `trovato eval replay`: what users asked, asked again of another
 //! configuration.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use corpora::{LoggedSearch, parse_query_log};
+use corpora::parse_query_log;
 use engine::{Fusion, Index, OpenOptions, Strategy, Verify};
 use eval::{
     DisagreementReport, HitReport, OverlapSummary, Persistence, ReplayLevel, ReplayOptions,
-    ReplayReport, judging_lines, load_encoder, replay, strategy_name,
+    ReplayReport, feedback_judgments, judging_lines, load_encoder, replay, strategy_name,
 };
 use serde::Serialize;
 
+use super::logged_collection::{of_collection, read_feedback};
 use super::question_file::{Existing, write_text};
 use crate::encoder;
 use crate::options::{StrategyName, UsageError, print_json};
@@ -25,6 +25,7 @@ Examples:
   trovato eval replay queries.jsonl --index notes.trovato                       has anything changed?
   trovato eval replay queries.jsonl --index notes.trovato --strategy lexical    would users see other pages?
   trovato eval replay queries.jsonl --index notes.trovato --fusion rrf --export judge.jsonl --show 30
+  trovato eval replay queries.jsonl --index notes.trovato --export judge.jsonl --feedback feedback.jsonl
   trovato eval adopt judge.jsonl --index notes.trovato --out questions.jsonl
 
 The log is written by `trovato serve --query-log`. Rankings are compared by rank-biased overlap
@@ -75,6 +76,11 @@ pub(super) struct ReplayArgs {
     /// Write the passages of these disagreements to a file, to be judged
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
+
+    /// Grade the exported passages that users have judged, as `trovato serve --feedback`
+    /// wrote it
+    #[arg(long, value_name = "FILE", requires = "export")]
+    feedback: Option<PathBuf>,
 
     /// Replace an export that is there already
     #[arg(long, requires = "export")]
@@ -142,8 +148,14 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.export {
         let mut shown = outcome.disagreements(level);
         shown.truncate(args.show);
+        let mut lines = judging_lines(&shown, &searcher)?;
+        if let Some(path) = &args.feedback {
+            let feedback = read_feedback(path, Some(&collection))?;
+            let n_graded = feedback_judgments(&feedback, &searcher)?.grade(&mut lines);
+            eprintln!("{n_graded} of {} exported passages are graded by users", lines.len());
+        }
         let mut jsonl = String::new();
-        for line in judging_lines(&shown, &searcher)? {
+        for line in lines {
             jsonl += &serde_json::to_string(&line)?;
             jsonl.push('\n');
         }
@@ -166,32 +178,6 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
 fn strategy(args: &ReplayArgs) -> Result<Option<Strategy>, UsageError> {
     let named = args.strategy.or(args.fusion.map(|_| StrategyName::Hybrid));
     named.map(|name| name.with_fusion(args.fusion)).transpose()
-}
-
-/// The searches of one collection, which must be named if there are several.
-fn of_collection(
-    mut searches: Vec<LoggedSearch>,
-    wanted: Option<&str>,
-) -> Result<(String, Vec<LoggedSearch>), UsageError> {
-    let names: BTreeSet<String> = searches.iter().map(|search| search.collection.clone()).collect();
-    let known = names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let collection = match (wanted, names.len()) {
-        (_, 0) => return Err(UsageError("the query log holds no search".to_owned())),
-        (None, 1) => known,
-        (None, _) => {
-            return Err(UsageError(format!(
-                "the log holds searches of several collections; choose one with --collection: {known}"
-            )));
-        }
-        (Some(name), _) if names.contains(name) => name.to_owned(),
-        (Some(name), _) => {
-            return Err(UsageError(format!(
-                "the log holds no search of the collection {name:?}; there are {known}"
-            )));
-        }
-    };
-    searches.retain(|search| search.collection == collection);
-    Ok((collection, searches))
 }
 
 fn print(out: &mut impl Write, report: &ReplayReport, strategy: &str) -> io::Result<()> {

@@ -1,0 +1,116 @@
+//! Follow-ups judged: how much of what a question means does its rewriting find?
+//!
+//! Every conversation's last question is asked in three ways: as it was typed, as the
+//! rules make it whole, and as a person made it whole. The first is the floor and the
+//! last the ceiling; both are paired with the second over conversations.
+
+use answer::{Turn, standalone};
+use corpora::{Conversation, Question};
+use engine::{Searcher, Strategy};
+use serde::Serialize;
+
+use crate::error::EvalError;
+use crate::evaluation::MeasureResult;
+use crate::questions::evaluate_questions;
+use crate::report::{ByMeasure, Difference, NamedEstimates};
+
+/// How a follow-up is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wording {
+    /// As it was typed.
+    Typed,
+    /// As [`answer::standalone`] makes it.
+    Rewritten,
+    /// As a person made it whole.
+    Whole,
+}
+
+impl Wording {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 3] = [Self::Typed, Self::Rewritten, Self::Whole];
+
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Typed => "typed",
+            Self::Rewritten => "rewritten",
+            Self::Whole => "whole",
+        }
+    }
+
+    fn of(self, conversation: &Conversation) -> Question {
+        match self {
+            Self::Typed => conversation.asking(&conversation.follow_up),
+            Self::Whole => conversation.asking(&conversation.standalone),
+            Self::Rewritten => {
+                let history: Vec<Turn> = conversation
+                    .history
+                    .iter()
+                    .map(|said| Turn {
+                        question: said.question.clone(),
+                        answer: said.answer.clone(),
+                    })
+                    .collect();
+                conversation.asking(standalone(&conversation.follow_up, &history).query)
+            }
+        }
+    }
+}
+
+/// One way of asking, over passages.
+#[derive(Clone, Debug, Serialize)]
+pub struct WordingReport {
+    /// Which.
+    pub wording: &'static str,
+    /// The measures.
+    pub passages: NamedEstimates,
+    /// What was typed subtracted from it; absent for what was typed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over_typed: Option<ByMeasure<Difference>>,
+}
+
+/// The figures of a group of conversations.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConversationReport {
+    /// Conversations that were scored.
+    pub conversations: usize,
+    /// Conversations whose quotes are not in the index: left out.
+    pub unresolved: usize,
+    /// A row a wording, in the order of [`Wording::ALL`].
+    pub wordings: Vec<WordingReport>,
+}
+
+/// Asks every conversation's last question in each way.
+///
+/// # Errors
+/// Those of [`evaluate_questions`].
+pub fn evaluate_conversations(
+    searcher: &Searcher,
+    conversations: &[&Conversation],
+    strategy: Strategy,
+) -> Result<ConversationReport, EvalError> {
+    let mut typed: Vec<MeasureResult> = Vec::new();
+    let mut report = ConversationReport { conversations: 0, unresolved: 0, wordings: Vec::new() };
+    for wording in Wording::ALL {
+        let questions: Vec<Question> =
+            conversations.iter().map(|conversation| wording.of(conversation)).collect();
+        let scored = evaluate_questions(searcher, &questions, &[strategy.into()])?;
+        let passages =
+            scored.systems.into_iter().flat_map(|system| system.passages).collect::<Vec<_>>();
+        report.conversations = scored.questions.len();
+        report.unresolved = scored.unresolved.len();
+        let over_typed = match wording {
+            Wording::Typed => None,
+            Wording::Rewritten | Wording::Whole => Some(ByMeasure::between(&passages, &typed)?),
+        };
+        report.wordings.push(WordingReport {
+            wording: wording.name(),
+            passages: NamedEstimates::new(&passages),
+            over_typed,
+        });
+        if wording == Wording::Typed {
+            typed = passages;
+        }
+    }
+    Ok(report)
+}
