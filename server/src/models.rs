@@ -1,0 +1,143 @@
+//! What a `model` of a request may name, and what each name stands for.
+//!
+//! Three kinds: the encoders of the collections, their rerankers, and an answering
+//! model a collection, `trovato/COLLECTION`. Collections that share a model list it
+//! once. For vectors and for reranking a collection's own name is a model too, so that
+//! a client need not know which encoder it has.
+
+use std::sync::Arc;
+
+use engine::{Encoder, RerankPipeline};
+
+use crate::collections::{Collection, Collections};
+use crate::error::ApiError;
+
+/// What comes before a collection's name in that of its answering model.
+const ANSWERING: &str = "trovato/";
+
+/// A model that is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Model {
+    /// What requests call it.
+    pub(crate) name: String,
+    /// What it does.
+    pub(crate) does: Does,
+    /// The collections that have it, the first one served first.
+    pub(crate) collections: Vec<String>,
+    /// When the first of them was opened: seconds since 1970.
+    pub(crate) opened: i64,
+}
+
+/// What a model does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Does {
+    /// Texts to vectors.
+    Encode {
+        /// Components of a vector.
+        dim: usize,
+        /// Longest text in tokens.
+        max_tokens: usize,
+    },
+    /// Scores passages for a query.
+    Rerank,
+    /// Answers questions from a collection, in its words.
+    Answer,
+}
+
+impl Collections {
+    /// Every model: encoders, rerankers, answering models, each in the order of the
+    /// collections.
+    pub(crate) fn models(&self) -> Vec<Model> {
+        let encoders = self.iter().filter_map(|collection| {
+            let encoder = collection.index().encoder()?;
+            let does = Does::Encode { dim: encoder.dim(), max_tokens: encoder.max_tokens() };
+            Some(Model::of(collection, encoder.name().to_owned(), does))
+        });
+        let rerankers = self.iter().filter_map(|collection| {
+            let name = collection.reranker()?.pipeline.name().to_owned();
+            Some(Model::of(collection, name, Does::Rerank))
+        });
+        let answering = self.iter().map(|collection| {
+            let name = format!("{ANSWERING}{}", collection.name());
+            Model::of(collection, name, Does::Answer)
+        });
+        let mut models: Vec<Model> = Vec::new();
+        for model in encoders.chain(rerankers).chain(answering) {
+            match models.iter_mut().find(|known| known.name == model.name) {
+                Some(known) => known.collections.extend(model.collections),
+                None => models.push(model),
+            }
+        }
+        models
+    }
+
+    /// The encoder of this name or of the collection of this name; without a name, that
+    /// of the first collection that has one.
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownModel`], [`ApiError::NoModel`].
+    pub(crate) fn encoder(&self, model: Option<&str>) -> Result<Arc<dyn Encoder>, ApiError> {
+        let task = "makes vectors";
+        let advice = "serve an index that was built with an encoder";
+        let encoders = self.having(|collection| collection.index().encoder().cloned());
+        named(model, (task, advice), &encoders, |encoder| encoder.name())
+    }
+
+    /// The reranker of this name or of the collection of this name; without a name,
+    /// that of the first collection that has one.
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownModel`], [`ApiError::NoModel`].
+    pub(crate) fn reranker(&self, model: Option<&str>) -> Result<Arc<RerankPipeline>, ApiError> {
+        let task = "reranks";
+        let advice = "start the server with `trovato serve --rerank default`";
+        let rerankers = self
+            .having(|collection| collection.reranker().map(|loaded| Arc::clone(&loaded.pipeline)));
+        named(model, (task, advice), &rerankers, |pipeline| pipeline.name())
+    }
+
+    /// What collections have, with their names.
+    fn having<T>(&self, part: impl Fn(&Collection) -> Option<T>) -> Vec<(&str, T)> {
+        self.iter().filter_map(|collection| Some((collection.name(), part(collection)?))).collect()
+    }
+}
+
+impl Model {
+    fn of(collection: &Collection, name: String, does: Does) -> Self {
+        let collections = vec![collection.name().to_owned()];
+        Self { name, does, collections, opened: collection.opened() }
+    }
+}
+
+/// The first of `models` with this name of its own, else the one of this collection.
+///
+/// # Arguments
+/// * `task` - what the model is for, and what helps where there is none.
+fn named<T: Clone>(
+    wanted: Option<&str>,
+    (task, advice): (&'static str, &'static str),
+    models: &[(&str, T)],
+    name_of: impl Fn(&T) -> &str,
+) -> Result<T, ApiError> {
+    let Some((_, first)) = models.first() else {
+        return Err(ApiError::NoModel { task, advice });
+    };
+    let Some(wanted) = wanted else { return Ok(first.clone()) };
+    let by_name = models.iter().find(|(_, model)| name_of(model) == wanted);
+    let by_collection = || models.iter().find(|(collection, _)| *collection == wanted);
+    if let Some((_, found)) = by_name.or_else(by_collection) {
+        return Ok(found.clone());
+    }
+    let names = models.iter().map(|(_, model)| name_of(model));
+    let mut known: Vec<&str> = Vec::new();
+    for name in names.chain(models.iter().map(|(collection, _)| *collection)) {
+        if !known.contains(&name) {
+            known.push(name);
+        }
+    }
+    Err(ApiError::UnknownModel {
+        name: wanted.chars().take(120).collect(),
+        task,
+        known: known.join(", "),
+    })
+}
