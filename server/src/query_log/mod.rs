@@ -7,7 +7,6 @@
 //! a log with a stated gap is useful, a search that waits for a disk is not.
 
 mod entry;
-mod file;
 
 use std::fmt;
 use std::io;
@@ -22,7 +21,7 @@ use corpora::{LoggedSearch, Redaction};
 
 pub(crate) use self::entry::logged;
 
-use self::file::RotatingFile;
+use crate::log_file::{LogFile, LogKind};
 
 /// Lines that may wait for the disk: seconds of a busy server, some megabytes.
 const QUEUE: usize = 4096;
@@ -102,7 +101,7 @@ impl QueryLog {
     pub fn open(config: QueryLogConfig) -> Result<Self, QueryLogOpenError> {
         let QueryLogConfig { path, redaction, max_bytes } = config;
         let failed = |source| QueryLogOpenError { path: path.clone(), source };
-        let file = RotatingFile::open(&path, max_bytes).map_err(failed)?;
+        let file = LogFile::open(&path, LogKind::Queries, max_bytes).map_err(failed)?;
         let counters = Arc::new(Counters::default());
         let (sender, receiver) = sync_channel(QUEUE);
         let (ending, ended) = sync_channel(0);
@@ -165,7 +164,7 @@ impl fmt::Debug for QueryLog {
 
 /// What runs on the log's thread.
 struct Writer {
-    file: RotatingFile,
+    file: LogFile,
     redaction: Redaction,
     counters: Arc<Counters>,
 }
