@@ -1,0 +1,55 @@
+//! A search as a tool asks it, checked and run as `POST /v1/search` is.
+
+use std::sync::Arc;
+
+use engine::{Highlights, SearchOutcome, SearchRequest};
+use serde_json::Value;
+
+use super::refusal::Refusal;
+use crate::collections::Collection;
+use crate::error::ApiError;
+use crate::state::AppState;
+use crate::wire::{SearchBody, charge_waiting};
+
+/// A search that may run.
+pub(super) struct Asked {
+    pub(super) collection: Arc<Collection>,
+    pub(super) request: SearchRequest,
+    pub(super) filter: Option<String>,
+}
+
+impl Asked {
+    /// Checks a search.
+    ///
+    /// # Arguments
+    /// * `body` - the body that `POST /v1/search` would get: one parser and one set of
+    ///   checks, whoever asks.
+    pub(super) fn check(state: &AppState, body: Value) -> Result<Self, Refusal> {
+        let body: SearchBody = serde_json::from_value(body)
+            .map_err(|error| Refusal::Arguments { reason: error.to_string() })?;
+        let collection = state.collection(body.collection.as_deref())?;
+        let filter = body.filter.clone();
+        let mut request = body.into_request(state.limits(), collection.reranker())?;
+        // A model reads the passage whole.
+        request.highlights = Highlights::Off;
+        Ok(Self { collection, request, filter })
+    }
+
+    /// Waits for a place, searches, and makes an answer of the outcome on the same
+    /// thread.
+    pub(super) async fn run<T: Send + 'static>(
+        mut self,
+        state: &AppState,
+        answer: impl FnOnce(&Self, SearchOutcome) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let work = move |waited| {
+            charge_waiting(&mut self.request, waited);
+            let searcher = self.collection.searcher();
+            let outcome = searcher
+                .search(&self.request)
+                .map_err(|error| ApiError::from_search(error, self.filter.as_deref()))?;
+            Ok(answer(&self, outcome))
+        };
+        state.admission().run(work).await?
+    }
+}
