@@ -1,5 +1,7 @@
 // The server's API, and its errors as exceptions.
 
+import { events } from "./sse.js";
+
 /** An error the server told, or that it could not be reached. */
 export class ApiError extends Error {
   constructor(status, error) {
@@ -10,7 +12,8 @@ export class ApiError extends Error {
   }
 }
 
-async function call(path, options) {
+/** A response that is a success. */
+async function respond(path, options) {
   let response;
   try {
     response = await fetch(path, options);
@@ -21,24 +24,54 @@ async function call(path, options) {
       message: "the server does not answer; it may have been stopped",
     });
   }
-  const body = await response.json().catch((error) => {
-    if (error.name === "AbortError") throw error;
-    return {};
-  });
-  if (response.ok) return body;
+  if (response.ok) return response;
+  const body = await read(response);
   const unexpected = { code: "unexpected", message: `the server answered with status ${response.status}` };
   throw new ApiError(response.status, body.error ?? unexpected);
 }
 
-export const search = (body, signal) =>
-  call("/v1/search", {
+const read = (response) =>
+  response.json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    return {};
+  });
+
+const post = (path, body, signal) =>
+  respond(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
     signal,
   });
 
-export function getDocument({ id, collection, start, end }, signal) {
+export const search = async (body, signal) => read(await post("/v1/search", body, signal));
+
+/**
+ * Asks a question; `body.stream` must be true. Yields `{ event, data }`: `retrieval`,
+ * `token`s, and `answer` at the end.
+ *
+ * @throws {ApiError} instead of the end where the server told an error, or the
+ *   stream broke off.
+ */
+export async function* answer(body, signal) {
+  const response = await post("/v1/answer", body, signal);
+  try {
+    for await (const { event, data } of events(response.body)) {
+      if (event === "error") throw new ApiError(response.status, data.error);
+      yield { event, data };
+      if (event === "answer") return;
+    }
+  } catch (error) {
+    if (error instanceof ApiError || error.name === "AbortError") throw error;
+    // A connection that was lost, or something that is not the format.
+  }
+  throw new ApiError(0, { code: "broken_off", message: "the answer broke off before its end" });
+}
+
+/** Keeps a judgment of a passage. */
+export const feedback = (body) => post("/v1/feedback", body);
+
+export async function getDocument({ id, collection, start, end }, signal) {
   const query = new URLSearchParams();
   if (collection) query.set("collection", collection);
   if (start !== null && end !== null) {
@@ -46,7 +79,7 @@ export function getDocument({ id, collection, start, end }, signal) {
     query.set("end", end);
   }
   // The whole id is one segment: browsers resolve `..` between slashes.
-  return call(`/v1/documents/${encodeURIComponent(id)}?${query}`, { signal });
+  return read(await respond(`/v1/documents/${encodeURIComponent(id)}?${query}`, { signal }));
 }
 
-export const collections = () => call("/v1/collections");
+export const collections = async () => read(await respond("/v1/collections"));

@@ -102,7 +102,7 @@ function barNode(id, page, onJump) {
   return el(
     "div",
     { class: "document-bar" },
-    el("span", { class: "id" }, id),
+    el("span", { class: "id", title: id }, id),
     el(
       "nav",
       { "aria-label": "Document" },

@@ -1,7 +1,6 @@
-// Trees that say where a score comes from, and sentences that say where a
-// document was lost.
+// The tree that says where a score comes from.
 
-import { counted, el, shortNumber } from "./dom.js";
+import { el, shortNumber } from "./dom.js";
 
 const RULES = {
   leaf: "",
@@ -37,55 +36,4 @@ function nodeOf({ value, description, operation, details = [] }, depth, isOpen) 
 
 /** The tree of an explanation, unfolded as far as it compares things. */
 export const explanationTree = (explanation) =>
-  el("div", { class: "explanation" }, el("ul", {}, nodeOf(explanation, 0, true)));
-
-function place(leg, found, missing) {
-  if (!found) return el("li", {}, `By ${leg}: ${missing}.`);
-  const gap = found.gap > 0 ? `, ${shortNumber(found.gap)} below the last candidate` : "";
-  return el("li", {}, `By ${leg}: rank ${found.rank.toLocaleString("en")} with ${shortNumber(found.score)}${gap}.`);
-}
-
-/** Why a document is not among the hits, in words. */
-export function whyNotAnswer(why, strategy) {
-  const id = why.document;
-  switch (why.stage) {
-    case "not_indexed":
-      return [el("p", {}, `${id} is not in this collection. Ids are written as shown below each passage.`)];
-    case "filtered":
-      return [el("p", {}, `${id} is in the collection, but the filter leaves it out.`)];
-    case "beyond_depth":
-      return [
-        el("p", {}, `${id} is not among the first ${counted(why.depth, "candidate")} of any side of the search.`),
-        el(
-          "ul",
-          {},
-          strategy === "dense" ? null : place("words", why.lexical, "no word of the query occurs in it"),
-          strategy === "lexical" ? null : place("meaning", why.dense, "it was not compared"),
-        ),
-      ];
-    case "grouped":
-      return [el("p", {}, `Its best passage is nearly the same as the one of ${why.under}, and is named there.`)];
-    case "outranked":
-      return [
-        el(
-          "p",
-          {},
-          `Its best passage is at rank ${why.rank.toLocaleString("en")}, ${shortNumber(why.gap)} below the last one shown. Others were better.`,
-          why.ordered_by === "reranked" ? ` It was at rank ${why.before.toLocaleString("en")} before reranking.` : null,
-          why.ordered_by === "not_read" ? " The reranker did not come that far." : null,
-        ),
-      ];
-    case "returned":
-      return [
-        el(
-          "p",
-          {},
-          `It is here, as number ${why.rank}.`,
-          why.capped > 0 ? ` ${counted(why.capped, "more passage")} of it were left out by the limit per document.` : null,
-          why.collapsed > 0 ? ` ${counted(why.collapsed, "more passage")} of it were found inside what is shown.` : null,
-        ),
-      ];
-    default:
-      return [el("p", {}, `${id}: ${why.stage}`)];
-  }
-}
+  el("div", { class: "explanation", tabIndex: 0, role: "region", "aria-label": "The arithmetic of the score" }, el("ul", {}, nodeOf(explanation, 0, true)));

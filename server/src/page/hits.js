@@ -1,7 +1,9 @@
 // The list of passages.
 
-import { el, pieceNodes, sentence, shortNumber } from "./dom.js";
+import { el, passageKey, pieceNodes, sentence, shortNumber } from "./dom.js";
 import { explanationTree } from "./explanation.js";
+import { feedbackNode } from "./feedback.js";
+import { pipelineNode } from "./pipeline.js";
 
 /** Text before the first match that is longer than this is folded away. */
 const MAX_LEAD_CHARS = 280;
@@ -10,9 +12,11 @@ const KEPT_LEAD_CHARS = 120;
 const SCORE_KINDS = {
   bm25: ["BM25", "BM25 over title, headings, text and identifiers: higher is better, without an upper bound"],
   cosine: ["cosine", "Cosine of the query's and the passage's vectors, from -1 to 1"],
+  reranked: ["reranked", "What the reranker and the first stage add up to: comparable within this result only"],
 };
 
-function scoreNode(hit) {
+/** A score with what it is, and more on hovering. */
+export function scoreNode(hit) {
   const [name, help] = SCORE_KINDS[hit.score_kind] ?? [
     `fused, ${hit.score_kind}`,
     "Fused from both sides of the search: comparable within this result only, not a similarity",
@@ -20,11 +24,31 @@ function scoreNode(hit) {
   return el("span", { class: "score", title: help }, el("b", {}, shortNumber(hit.score)), el("span", {}, ` ${name}`));
 }
 
-function trailNode(hit) {
-  const headings = hit.headings.filter((heading) => heading && heading !== hit.title);
+/** The headings a passage stands under, without its document's title. */
+export const innerHeadings = ({ title, headings }) =>
+  headings.filter((heading) => heading && heading !== title);
+
+export function trailNode(passage) {
+  const headings = innerHeadings(passage);
   if (headings.length === 0) return null;
   return el("ul", { class: "trail", "aria-label": "Headings" }, headings.map((text) => el("li", {}, text)));
 }
+
+/** How much of a passage's text are headings that stand above it anyway. */
+function leadLength({ text, title, headings }) {
+  let length = 0;
+  for (const heading of [title, ...innerHeadings({ title, headings })]) {
+    if (heading && text.startsWith(`${heading}\n`, length)) length += heading.length;
+    length += /^\s*/.exec(text.slice(length))[0].length;
+  }
+  return length;
+}
+
+const withoutEmptyLines = (text) => text.replace(/\n{2,}/g, "\n");
+
+/** A passage's text without the headings above it and without empty lines. */
+export const bodyText = (passage) =>
+  withoutEmptyLines(passage.text.slice(leadLength(passage))) || passage.text;
 
 /** Drops the first `n` units of the pieces' text. */
 function dropped(pieces, n) {
@@ -36,17 +60,12 @@ function dropped(pieces, n) {
   });
 }
 
-/**
- * Pieces for a glance: without the heading that stands above the passage
- * anyway, without empty lines, and from a little before the first match.
- */
+/** Pieces for a glance: as `bodyText`, and from a little before the first match. */
 function shortened(hit) {
-  const heading = hit.headings.at(-1);
-  const opens = heading && hit.text.startsWith(`${heading}\n`);
-  const body = opens ? dropped(hit.pieces, heading.length).map((piece, at) => (at ? piece : { ...piece, text: piece.text.trimStart() })) : hit.pieces;
-  const pieces = body.map((piece) => ({ ...piece, text: piece.text.replace(/\n{2,}/g, "\n") }));
+  const pieces = dropped(hit.pieces, leadLength(hit)).map((piece) => ({ ...piece, text: withoutEmptyLines(piece.text) }));
   const [first, ...rest] = pieces;
-  if (!first || first.match || rest.length === 0 || first.text.length <= MAX_LEAD_CHARS) return pieces;
+  if (!first) return hit.pieces;
+  if (first.match || rest.length === 0 || first.text.length <= MAX_LEAD_CHARS) return pieces;
   const from = first.text.length - KEPT_LEAD_CHARS;
   // At a blank, so that neither a word nor a surrogate pair is cut.
   const blank = first.text.slice(from).search(/\s/);
@@ -90,7 +109,7 @@ function alsoNode(hit, page) {
 }
 
 function whyNode(hit, page) {
-  const box = el("div", { hidden: true });
+  const box = el("div", { class: "why-box", hidden: true });
   const toggle = el("button", {
     class: "quiet why",
     type: "button",
@@ -101,7 +120,8 @@ function whyNode(hit, page) {
       toggle.setAttribute("aria-expanded", String(!box.hidden));
       if (box.hidden || box.hasChildNodes()) return;
       try {
-        box.append(explanationTree(await page.explanation(hit)));
+        const { stages, explanation } = await page.stages(hit);
+        box.append(pipelineNode(stages, "How this passage came to its place"), explanationTree(explanation));
       } catch (error) {
         if (error.name !== "AbortError") box.append(el("p", { class: "field-error" }, sentence(error.message)));
         else box.hidden = true;
@@ -112,14 +132,15 @@ function whyNode(hit, page) {
 }
 
 /**
- * One passage. `page` offers `documentAddress(target)`, `open(event, target)`
- * and `explanation(hit)`.
+ * One passage. `page` offers `documentAddress(target)`, `open(event, target)`,
+ * `stages(hit)`, and `feedback()`: what a judgment is kept with, or null.
  */
 export function hitNode(hit, page) {
   const [start, end] = hit.span;
   const target = { id: hit.document, start, end };
   const passage = passageNode(hit);
   const why = whyNode(hit, page);
+  const context = page.feedback();
   const title = el(
     "a",
     { class: "title", href: page.documentAddress(target), onclick: (event) => page.open(event, target) },
@@ -127,11 +148,11 @@ export function hitNode(hit, page) {
   );
   return el(
     "li",
-    { class: "hit", "data-key": `${hit.document} ${start} ${end}` },
+    { class: "hit", "data-key": passageKey(hit) },
     el("div", { class: "hit-head" }, el("h2", {}, title), scoreNode(hit)),
     trailNode(hit),
     passage.box,
-    el("div", { class: "hit-foot" }, el("span", { class: "id" }, hit.document), passage.toggle, why.toggle),
+    el("div", { class: "hit-foot" }, el("span", { class: "id" }, hit.document), passage.toggle, why.toggle, context ? feedbackNode(hit, context) : null),
     alsoNode(hit, page),
     why.box,
   );

@@ -1,0 +1,169 @@
+// The view that asks: a conversation, each answer with its citations.
+
+import * as api from "./api.js";
+import { hidePopover, listenForPopover } from "./citations.js";
+import { byId, counted, duration, el } from "./dom.js";
+import { createOptions } from "./options.js";
+import { answerBody } from "./state.js";
+import { createTurn } from "./turn.js";
+import { collectionsNode } from "./welcome.js";
+
+/** Most earlier turns that are sent along, the newest. */
+const MAX_HISTORY = 20;
+
+/** The view of `shell` that asks. */
+export function createAsk(shell) {
+  const form = byId("ask");
+  const input = byId("question");
+  const options = createOptions(byId("ask-options"));
+  const statusLine = byId("ask-status");
+  const turnList = byId("turns");
+
+  /** Turns in order, `{ question, turn, answer }`; `answer` is null until there is one. */
+  let turns = [];
+  let asking = null;
+
+  const page = {
+    ...shell,
+    feedback(query) {
+      if (shell.served().feedback !== true) return null;
+      return { query, collection: shell.collection()?.name, filter: shell.state().filter };
+    },
+  };
+
+  /**
+   * Asks what the address holds and was not asked yet. What was answered stays as it
+   * is when options change: they hold for what is asked next.
+   */
+  function show(state) {
+    options.fill(state, shell.served());
+    hidePopover();
+    const kept = turns.findIndex(({ question }, at) => question !== state.questions[at]);
+    if (kept >= 0) dropFrom(kept);
+    const isStart = state.questions.length === 0;
+    byId("ask-welcome").hidden = !isStart;
+    byId("restart").hidden = isStart;
+    labelInput();
+    if (isStart) {
+      statusLine.textContent = "";
+      byId("ask-welcome").replaceChildren(
+        el("p", {}, "Answers are put together from the documents, each sentence with a citation that is checked against the stored text."),
+        collectionsNode(shell.served()),
+      );
+    }
+    if (!asking) askNext();
+  }
+
+  function labelInput() {
+    const label = turns.some(({ answer }) => answer) ? "Ask a follow-up" : "Ask a question";
+    byId("question-label").textContent = input.placeholder = label;
+  }
+
+  function dropFrom(at) {
+    asking?.abort();
+    asking = null;
+    for (const { turn } of turns.splice(at)) turn.node.remove();
+    setBusy(false);
+  }
+
+  async function askNext() {
+    const question = shell.state().questions[turns.length];
+    if (question === undefined || shell.state().view !== "ask") return;
+    const turn = createTurn(question, page);
+    const entry = { question, turn, answer: null };
+    turns.push(entry);
+    turnList.append(turn.node);
+    if (turns.length > 1) turn.node.scrollIntoView({ block: "start" });
+    await ask(entry);
+    // A question that failed is not skipped over: the next ones may hang on it.
+    if (entry.answer && turns.at(-1) === entry) askNext();
+  }
+
+  async function ask(entry) {
+    const { turn, question } = entry;
+    const mine = (asking = new AbortController());
+    for (const field of [input, options.filterInput]) field.removeAttribute("aria-invalid");
+    setBusy(true);
+    const answered = turns.filter(({ answer }) => answer);
+    const history = answered.map(({ answer }) => ({ question: answer.question, answer: answer.answer })).slice(-MAX_HISTORY);
+    try {
+      statusLine.textContent = "Searching\u2026";
+      for await (const { event, data } of api.answer(answerBody(shell.state(), question, history), mine.signal)) {
+        if (mine !== asking) return;
+        if (event === "retrieval") {
+          turn.retrieved(data);
+          statusLine.textContent = "Writing\u2026";
+        }
+        if (event === "token") turn.token(data.text);
+        if (event === "answer") {
+          entry.answer = data;
+          turn.finish(data);
+          statusLine.textContent = outcome(data);
+        }
+      }
+    } catch (error) {
+      if (mine !== asking) return;
+      if (error.name === "AbortError") {
+        turn.stop();
+        statusLine.textContent = "Stopped";
+      } else fail(entry, error);
+    } finally {
+      if (mine === asking) {
+        asking = null;
+        setBusy(false);
+      }
+    }
+  }
+
+  const outcome = ({ abstained, citations, timings_ms: ms }) =>
+    abstained ? "No answer found" : `Answered with ${counted(citations.length, "citation")} in ${duration(ms.total)}`;
+
+  function fail(entry, error) {
+    statusLine.textContent = "";
+    // The message stands in the turn; the field is marked.
+    const field = { question: input, filter: options.filterInput }[error.parameter];
+    field?.setAttribute("aria-invalid", "true");
+    entry.turn.fail(error, () => {
+      dropFrom(turns.indexOf(entry));
+      askNext();
+    });
+  }
+
+  function setBusy(isBusy) {
+    byId("busy").hidden = !isBusy;
+    byId("ask-button").hidden = isBusy;
+    byId("stop-button").hidden = !isBusy;
+    labelInput();
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const question = input.value.trim();
+    if (!question || asking) return input.focus();
+    input.value = "";
+    // What failed or was stopped gives way to the new question.
+    const questions = turns.filter(({ answer }) => answer).map((turn) => turn.question);
+    const failed = turns.findIndex(({ answer }) => !answer);
+    if (failed >= 0) dropFrom(failed);
+    shell.go({ ...shell.state(), ...options.read(shell.served()), questions: [...questions, question] });
+  });
+
+  form.addEventListener("change", (event) => {
+    if (event.target === input) return;
+    shell.go({ ...shell.state(), ...options.read(shell.served()) }, { replace: true });
+  });
+
+  byId("stop-button").addEventListener("click", () => {
+    asking?.abort();
+    input.focus();
+  });
+
+  byId("restart").addEventListener("click", () => {
+    shell.go({ ...shell.state(), questions: [], doc: null, start: null, end: null });
+    input.focus();
+  });
+
+  listenForPopover();
+
+  return { root: byId("ask-view"), show, focus: () => (input.focus(), input.select()) };
+}

@@ -1,0 +1,75 @@
+// Every view in both colour schemes, wide and on a phone: nothing that axe finds
+// serious, and nothing to scroll sideways.
+
+import { describe, test } from "node:test";
+
+import { assertAccessible, assertFits, PHONE, withPage } from "./harness.js";
+import { answerOf, answerWith, failingStream, streamOf } from "./stub.js";
+
+const answered = (answer) => (page) => answerWith(page, () => streamOf(answer));
+const failed = (page) => answerWith(page, () => failingStream({ code: "model_failed", message: "it failed" }));
+
+const ABSTAINED = answerOf({ abstained: true, answer: "", claims: [], citations: [] });
+
+const { citations: [citation] } = answerOf();
+const MIXED = answerOf({
+  standalone: { query: "how long is bread proofed", rules: ["pronoun: it -> bread"] },
+  answer: "One.[1] Two.[2]",
+  citations: [citation, { ...citation, number: 2, verdict: "not_found", places: [] }],
+  degraded: [{ stage: "rerank", reason: "2 of 50 candidates were read" }],
+});
+
+/** Views: an address, what to do there, and what is answered in place of the server. */
+const VIEWS = {
+  start: ["/", (page) => page.waitForSelector("#welcome li")],
+  passages: ["/?q=how+long+is+bread+proofed", (page) => page.waitForSelector(".hit")],
+  "an explanation": ["/?q=how+long+is+bread+proofed", async (page) => {
+    await page.click(".hit >> nth=0 >> button.why");
+    await page.waitForSelector(".hit .pipeline");
+    await page.fill("#why-not-id", "nothing.md");
+    await page.press("#why-not-id", "Enter");
+    await page.waitForSelector("#why-not-answer .pipeline");
+  }],
+  "an error": ["/?q=bread&filter=format+%3D", (page) => page.waitForSelector(".field-error:not([hidden])")],
+  "a document": ["/?q=spring+tides", async (page) => {
+    await page.click(".hit >> nth=0 >> a.title");
+    await page.waitForSelector("#document .in-passage");
+  }],
+  "before a question": ["/ask", (page) => page.waitForSelector("#ask-welcome li")],
+  "an answer": ["/ask?q=how+long", async (page) => {
+    await page.waitForSelector(".citations");
+    await page.click(".turn summary >> nth=0");
+    await page.focus(".answer .cite.unverified");
+    await page.waitForSelector("#popover:not([hidden])");
+  }, answered(MIXED)],
+  "no answer": ["/ask?q=how+long", (page) => page.waitForSelector(".context-passages"), answered(ABSTAINED)],
+  "a failed answer": ["/ask?q=how+long", (page) => page.waitForSelector(".turn .error"), failed],
+  "before a comparison": ["/compare", (page) => page.waitForSelector(".side")],
+  "a comparison": ["/compare?q=how+long+is+bread+proofed", async (page) => {
+    await page.waitForSelector(".ladder .row");
+    await page.click("text=Time by stage");
+  }],
+  "the keys": ["/", async (page) => {
+    await page.click("#keys-button");
+    await page.waitForSelector("#keys[open]");
+  }],
+};
+
+const SIZES = { wide: {}, phone: PHONE };
+
+export default (world) =>
+  describe("access", () => {
+    for (const [size, settings] of Object.entries(SIZES)) {
+      for (const colorScheme of ["light", "dark"]) {
+        test(`${size}, ${colorScheme}`, async () => {
+          for (const [name, [path, steps, before]] of Object.entries(VIEWS)) {
+            await withPage(world, path, { ...settings, colorScheme, before }, async (page) => {
+              await steps(page);
+              await assertFits(page, name);
+              await assertAccessible(page, name);
+            });
+          }
+        });
+      }
+    }
+  });

@@ -1,0 +1,162 @@
+// Asking: a streamed answer, its citations, what it was made from, and what can go wrong.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { inView, textOf, withPage } from "./harness.js";
+import { answerOf, answerWith, brokenStream, failingStream, streamOf } from "./stub.js";
+
+const ASKED = "/ask?q=how+long+is+the+shaped+loaf+proofed";
+
+const WRITTEN = "Two ways:\n\n- the `first` **way**[1]\n- another\n\n```rust\nlet a = [1];\n```";
+
+const ABSTAINED = answerOf({ abstained: true, answer: "", claims: [], citations: [], confidence: 0.1 });
+
+/** Options of a page whose questions are all answered so. */
+const given = (respond) => ({ before: (page) => answerWith(page, respond) });
+
+export default (world) => {
+  // Against the server that was given, or the stub in its place.
+  describe("ask", () => {
+    test("a question is answered with citations that open their document", () =>
+      withPage(world, "/ask", {}, async (page) => {
+        await page.fill("#question", "how long is the shaped loaf proofed");
+        await page.press("#question", "Enter");
+        await page.waitForSelector(".turn .citations li");
+        assert.match(await textOf(page, ".turn .answer"), /twelve hours/);
+        assert.match(await textOf(page, ".turn .answer-meta"), /Confidence[\s\S]*\d+ %[\s\S]*citation[\s\S]*verified[\s\S]*first byte/);
+        assert.match(await textOf(page, ".turn .citations li >> nth=0"), / Verified/);
+        await page.focus(".answer .cite >> nth=0");
+        assert.match(await textOf(page, "#popover"), /Sourdough bread[\s\S]*Verified/);
+        await page.click(".answer .cite >> nth=0");
+        await page.waitForSelector("#document .in-passage");
+        assert.match(await page.locator("#document mark").first().innerText(), /\w/);
+        assert.equal(await page.locator("#popover").isVisible(), false);
+      }));
+
+    test("a conversation is in its address, and is asked again from it", () =>
+      withPage(world, `${ASKED}&q=and+the+bicycle+chain`, {}, async (page) => {
+        await page.waitForSelector(".turn:nth-child(2) .answer-meta");
+        assert.deepEqual(await page.locator(".turn h2").allInnerTexts(), ["how long is the shaped loaf proofed", "and the bicycle chain"]);
+        await page.goto("/ask");
+        assert.equal(await page.locator(".turn").count(), 0);
+      }));
+
+    test("what was read for an answer is listed", () =>
+      withPage(world, ASKED, {}, async (page) => {
+        await page.waitForSelector(".turn .answer-meta");
+        await page.click(".turn summary >> nth=0");
+        assert.match(await textOf(page, ".turn summary >> nth=0"), /^Read by extractive: \d+ passages? \([\d,]+ of [\d,]+ tokens/);
+        assert.ok((await page.locator(".context-passages > li").count()) > 0);
+      }));
+  });
+
+  // What no server gives at will.
+  describe("answers of all kinds", () => {
+    test("a follow-up sends what was answered and says what it was read as", async () => {
+      const bodies = [];
+      const respond = (body) => {
+        bodies.push(body);
+        const rules = body.history ? ["pronoun: it -> the bread"] : [];
+        return streamOf(answerOf({ question: body.question, standalone: { query: "how hot is the bread baked", rules } }));
+      };
+      await withPage(world, "/ask?q=how+long+is+bread+proofed", given(respond), async (page) => {
+        await page.waitForSelector(".turn .answer-meta");
+        assert.equal(await page.locator(".standalone").count(), 0);
+        await page.fill("#question", "how hot is it baked");
+        await page.click("#ask-button");
+        await page.waitForSelector(".turn:nth-child(2) .answer-meta");
+        assert.match(await textOf(page, ".standalone"), /how hot is the bread baked[\s\S]*pronoun: it -> the bread/);
+      });
+      assert.equal(bodies[0].history, undefined);
+      assert.equal(bodies[1].history.length, 1);
+      assert.equal(bodies[1].history[0].question, "how long is bread proofed");
+      assert.match(bodies[1].history[0].answer, /twelve hours/);
+    });
+
+    test("quotes that do not stand where they should are marked in words", async () => {
+      const { citations: [citation] } = answerOf();
+      const citations = ["found", "elsewhere", "stitched", "not_found"].map((verdict, at) => ({
+        ...citation, number: at + 1, verdict, places: verdict === "not_found" ? [] : citation.places,
+      }));
+      const answer = answerOf({ answer: "One.[1] Two.[2] Three.[3] Four.[4] Five.[9]", citations });
+      await withPage(world, ASKED, given(() => streamOf(answer)), async (page) => {
+        await page.waitForSelector(".citations");
+        const verdicts = await page.locator(".citations .verdict").allInnerTexts();
+        assert.deepEqual(verdicts.map((text) => text.replace(/^\W+/, "")), ["Verified", "Stands elsewhere", "Stitched together", "Not found"]);
+        assert.deepEqual(await page.locator(".answer .cite").allInnerTexts(), ["1", "2?", "3?", "4?"]);
+        // A marker without its citation stays text.
+        assert.match(await textOf(page, ".answer"), /Five\.\[9\]$/);
+        assert.match(await textOf(page, ".answer-meta"), /4 citations, 1 verified/);
+        await page.hover(".answer .cite >> nth=3");
+        assert.match(await textOf(page, "#popover"), /stands nowhere/);
+        await page.keyboard.press("Escape");
+        assert.equal(await page.locator("#popover").isVisible(), false);
+      });
+    });
+
+    test("no answer is shown as such, with the nearest passages", () =>
+      withPage(world, ASKED, given(() => streamOf(ABSTAINED)), async (page) => {
+        await page.waitForSelector(".turn .notice");
+        assert.match(await textOf(page, ".turn .answer"), /No answer in these documents[\s\S]*nearest passages[\s\S]*Sourdough bread/);
+        assert.equal(await page.locator(".turn .citations").count(), 0);
+      }));
+
+    test("what was left out of the context is told with the reason", () =>
+      withPage(world, ASKED, given(() => streamOf(answerOf())), async (page) => {
+        await page.click(".turn summary >> nth=0");
+        assert.match(await textOf(page, ".left-out"), /texts\/tides\.html – did not fit/);
+      }));
+
+    test("errors are told, and the question can be asked again", async () => {
+      const cases = [
+        [() => failingStream({ code: "model_failed", message: "the model did not answer within 30 s" }), /The model did not answer/],
+        [() => brokenStream(), /The answer broke off/],
+      ];
+      for (const [respond, message] of cases) {
+        let times = 0;
+        const failingOnce = (body) => (times++ === 0 ? respond(body) : streamOf(answerOf()));
+        await withPage(world, ASKED, given(failingOnce), async (page) => {
+          await page.waitForSelector(".turn .error");
+          assert.match(await textOf(page, ".turn .error"), message);
+          await page.getByRole("button", { name: "Ask again" }).click();
+          await page.waitForSelector(".turn .citations");
+          assert.equal(await page.locator(".turn").count(), 1);
+        });
+      }
+      const refuse = (page) => page.route("**/v1/answer", (route) => route.fulfill({
+        status: 400, json: { error: { code: "invalid_parameter", message: "`filter`: at byte 8: expected a value, found the end", parameter: "filter" } },
+      }));
+      await withPage(world, `${ASKED}&filter=format+%3D`, { before: refuse }, async (page) => {
+        await page.waitForSelector(".turn .error");
+        assert.equal(await inView(page).getByLabel("Filter").getAttribute("aria-invalid"), "true");
+      });
+    });
+
+    test("an answer that is being written can be stopped", () => {
+      // The response is held back until the page gives up.
+      const holding = (page) => page.route("**/v1/answer", () => {});
+      return withPage(world, ASKED, { before: holding }, async (page) => {
+        await page.click("#stop-button");
+        assert.match(await textOf(page, ".turn"), /Stopped/);
+        assert.equal(await page.locator("#ask-button").isVisible(), true);
+        await page.unroute("**/v1/answer");
+        await answerWith(page, () => streamOf(answerOf()));
+        await page.fill("#question", "and now");
+        await page.press("#question", "Enter");
+        await page.waitForSelector(".turn .citations");
+        assert.deepEqual(await page.locator(".turn h2").allInnerTexts(), ["and now"]);
+      });
+    });
+
+    test("lists, code and emphasis of an answer are shown as such", () =>
+      withPage(world, ASKED, given(() => streamOf(answerOf({ answer: WRITTEN }))), async (page) => {
+        await page.waitForSelector(".citations");
+        assert.equal(await page.locator(".answer ul > li").count(), 2);
+        assert.equal(await textOf(page, ".answer li code"), "first");
+        assert.equal(await textOf(page, ".answer li strong"), "way");
+        // No marker inside code.
+        assert.equal(await textOf(page, ".answer pre"), "let a = [1];");
+      }));
+  });
+};
