@@ -84,12 +84,14 @@ pub struct Collection {
     index: Arc<Index>,
     reranker: Option<LoadedReranker>,
     stale: AtomicBool,
+    opened: i64,
 }
 
 impl Collection {
     /// Names an index.
     pub fn new(name: impl Into<String>, index: Arc<Index>) -> Self {
-        Self { name: name.into(), index, reranker: None, stale: AtomicBool::new(false) }
+        let (stale, opened) = (AtomicBool::new(false), jiff::Timestamp::now().as_second());
+        Self { name: name.into(), index, reranker: None, stale, opened }
     }
 
     /// The same with a reranker.
@@ -111,6 +113,11 @@ impl Collection {
     /// The reranker.
     pub fn reranker(&self) -> Option<&LoadedReranker> {
         self.reranker.as_ref()
+    }
+
+    /// When it was opened: seconds since 1970.
+    pub(crate) fn opened(&self) -> i64 {
+        self.opened
     }
 
     /// A view of the newest generation, with the reranker.

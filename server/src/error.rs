@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use engine::SearchError;
 use engine::filter::FilterError;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Longest echo of a refused value, in characters.
 const MAX_ECHO_CHARS: usize = 120;
@@ -63,6 +64,21 @@ pub(crate) enum ApiError {
     /// No such document.
     #[error("collection {collection:?} has no document {id:?}")]
     UnknownDocument { id: String, collection: String },
+    /// No such model.
+    #[error("there is no model {name:?} that {task}; there are {known}")]
+    UnknownModel { name: String, task: &'static str, known: String },
+    /// Nothing served can do it.
+    #[error("nothing that is served {task}; {advice}")]
+    NoModel { task: &'static str, advice: &'static str },
+    /// Feedback is not kept.
+    #[error("this server keeps no feedback; start it with `trovato serve --feedback FILE`")]
+    NoFeedback,
+    /// The feedback could not be written.
+    #[error("the feedback could not be kept; the server's log says why")]
+    FeedbackLost,
+    /// An encoder or a reranker failed.
+    #[error("the model failed on these texts; the server's log says why")]
+    ModelFailed,
     /// See [`crate::HostPolicy`].
     #[error(
         "this server does not answer to the host {host:?}; allow it with `trovato serve --allow-host`"
@@ -80,6 +96,11 @@ pub(crate) enum ApiError {
     /// The index could not be read or the query not be encoded.
     #[error("the index could not answer; the server's log says why")]
     IndexFailed,
+    /// A language model wrote no answer.
+    #[error(
+        "the model {model:?} wrote no answer; the server's log says why, try again or ask another"
+    )]
+    NotWritten { model: String },
     /// A mistake of ours.
     #[error("the server failed on this request; its log says where")]
     Internal,
@@ -157,7 +178,7 @@ impl ApiError {
     }
 
     /// Status, code, and what the message's figures are for programs.
-    fn parts(&self) -> (StatusCode, &'static str, Figures) {
+    pub(crate) fn parts(&self) -> (StatusCode, &'static str, Figures) {
         const BAD: StatusCode = StatusCode::BAD_REQUEST;
         const BUSY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
         const FAILED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
@@ -194,6 +215,16 @@ impl ApiError {
                 let figures = Figures::of("document").value(id);
                 (StatusCode::NOT_FOUND, "unknown_document", figures)
             }
+            Self::UnknownModel { name, .. } => {
+                let figures = Figures::of("model").value(name);
+                (StatusCode::NOT_FOUND, "model_not_found", figures)
+            }
+            Self::NoModel { .. } => {
+                (StatusCode::NOT_FOUND, "model_not_found", Figures::of("model"))
+            }
+            Self::NoFeedback => (StatusCode::NOT_FOUND, "no_feedback", none()),
+            Self::FeedbackLost => (FAILED, "feedback_lost", none()),
+            Self::ModelFailed => (FAILED, "model_failed", none()),
             Self::MethodNotAllowed { .. } => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", none())
             }
@@ -208,18 +239,24 @@ impl ApiError {
             Self::Overloaded { limit } => (BUSY, "overloaded", none().limit(*limit as u64)),
             Self::TimedOut { limit_ms } => (BUSY, "timed_out", none().limit(*limit_ms)),
             Self::IndexFailed => (FAILED, "index_failed", none()),
+            Self::NotWritten { model } => {
+                (StatusCode::BAD_GATEWAY, "not_written", Figures::of("model").value(model))
+            }
             Self::Internal => (FAILED, "internal", none()),
         }
     }
 }
 
 /// What a refusal is about, beside its message.
-#[derive(Default, Serialize)]
-struct Figures {
+#[derive(Default, Serialize, ToSchema)]
+pub(crate) struct Figures {
+    /// The parameter that is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    parameter: Option<String>,
+    pub(crate) parameter: Option<String>,
+    /// Its value, shortened.
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<String>,
+    /// The limit that was crossed.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u64>,
 }
@@ -242,24 +279,38 @@ fn shorten(value: &str) -> String {
     value.chars().take(MAX_ECHO_CHARS).collect()
 }
 
-#[derive(Serialize)]
-struct ErrorBody {
+/// The body of every response that is no success.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    /// Why.
     error: ErrorDetail,
 }
 
-#[derive(Serialize)]
+/// Why a request was not answered.
+#[derive(Serialize, ToSchema)]
 struct ErrorDetail {
+    /// For programs, and stable: `out_of_range`, `unknown_collection`, `starting`.
     code: &'static str,
+    /// For people.
     message: String,
     #[serde(flatten)]
     figures: Figures,
 }
 
+impl ApiError {
+    /// The body that tells it, for where there is no status any more.
+    pub(crate) fn body(&self) -> impl Serialize + use<> {
+        let (_, code, figures) = self.parts();
+        ErrorBody { error: ErrorDetail { code, message: self.to_string(), figures } }
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let (status, code, figures) = self.parts();
-        let error = ErrorDetail { code, message: self.to_string(), figures };
-        let mut response = (status, Json(ErrorBody { error })).into_response();
+        let (status, ..) = self.parts();
+        let mut response = (status, Json(self.body())).into_response();
+        // For the middleware, which knows whether the route speaks another shape.
+        response.extensions_mut().insert(self);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             let after = HeaderValue::from(RETRY_AFTER_SECONDS);
             response.headers_mut().insert(header::RETRY_AFTER, after);

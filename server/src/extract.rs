@@ -5,28 +5,39 @@
 
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
+use crate::limits::Limits;
 use crate::state::AppState;
+
+/// What a request's body is read as.
+pub(crate) trait RequestBody: DeserializeOwned {
+    /// The longest body it may be read from.
+    fn max_bytes(limits: &Limits) -> usize {
+        limits.max_body_bytes
+    }
+}
 
 /// A JSON object of the request's body.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
+impl<T: RequestBody> FromRequest<AppState> for JsonBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+    async fn from_request(mut request: Request, state: &AppState) -> Result<Self, ApiError> {
         // Checked first, and not only for order: a form of a foreign page can
         // post text without asking, but not `application/json`.
         require_json(&request)?;
+        let limit = T::max_bytes(state.limits());
+        DefaultBodyLimit::max(limit).apply(&mut request);
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
-                ApiError::BodyTooLarge { limit: state.limits().max_body_bytes }
+                ApiError::BodyTooLarge { limit }
             } else {
                 ApiError::BodyBroken
             }
@@ -54,8 +65,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         let parameter = error.path().to_string();
         let inner = error.into_inner();
         let reason = inner.to_string();
+        // A number that no float holds is the parser's to refuse, and a parameter's fault.
+        let is_data = inner.is_data() || reason.starts_with("number out of range");
         // `.` is the path of the root: what is no object has no parameters.
-        if inner.is_data() && parameter != "." {
+        if is_data && parameter != "." {
             ApiError::InvalidParameter { parameter, reason, value: None }
         } else {
             ApiError::MalformedJson { reason }

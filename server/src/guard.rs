@@ -5,7 +5,7 @@ use std::any::Any;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
 use crate::error::ApiError;
+use crate::openai_error::ErrorShape;
 use crate::state::AppState;
 
 /// The number of a request, which its log lines carry.
@@ -44,7 +45,6 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
 /// Puts the middleware around all routes and fallbacks of `router`.
 pub(crate) fn around(router: Router<AppState>, state: AppState) -> Router {
     router
-        .layer(DefaultBodyLimit::max(state.limits().max_body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), guard))
         .with_state(state)
@@ -57,7 +57,9 @@ async fn guard(State(state): State<AppState>, request: Request, next: Next) -> R
     let span = tracing::info_span!(
         "request", id, method = %request.method(), path = request.uri().path()
     );
-    let mut response = answer(&state, request, next).instrument(span.clone()).await;
+    let shape = ErrorShape::of_path(request.uri().path());
+    let response = answer(&state, request, next).instrument(span.clone()).await;
+    let mut response = shape.applied_to(response);
     let headers = response.headers_mut();
     headers.extend(SECURITY_HEADERS);
     headers.insert(REQUEST_ID, HeaderValue::from(id));

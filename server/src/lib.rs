@@ -9,19 +9,33 @@
 //! | route | |
 //! |---|---|
 //! | `POST /v1/search` | passages that answer a query |
+//! | `POST /v1/answer` | an answer with citations that were looked up |
 //! | `GET /v1/documents/{*id}` | a document, with a passage marked |
 //! | `GET /v1/collections` | what is served, and the limits |
+//! | `POST /mcp` | the same for agents: tools of the Model Context Protocol |
+//! | `POST /v1/feedback` | whether a passage answered |
+//! | `GET /v1/models`, `GET /v1/models/{*id}` | encoders, rerankers, answering models |
+//! | `POST /v1/embeddings` | texts to vectors, in OpenAI's shape |
+//! | `POST /v1/rerank` | documents in a reranker's order |
 //! | `GET /healthz`, `GET /readyz` | alive; able to answer |
 //! | `GET /` | the page |
+//! | `GET /openapi.json`, `GET /docs` | all of this for programs; to try it |
 
 mod admission;
 mod collections;
 mod connections;
 mod error;
 mod extract;
+mod feedback_log;
 mod guard;
 mod hosts;
+mod language_models;
 mod limits;
+mod log_file;
+mod mcp;
+mod models;
+mod openai_error;
+mod openapi;
 mod pieces;
 mod query_log;
 mod refresh;
@@ -33,10 +47,13 @@ mod wire;
 pub use collections::{
     Collection, CollectionSource, Collections, CollectionsError, LoadedReranker, OpenError, Opened,
 };
+pub use feedback_log::{FeedbackLog, FeedbackLogConfig, FeedbackLogOpenError};
 pub use hosts::HostPolicy;
+pub use language_models::LanguageModels;
 pub use limits::Limits;
+pub use mcp::{McpServerError, serve_mcp, serve_mcp_stdio};
 pub use query_log::{QueryLog, QueryLogConfig, QueryLogOpenError, QueryLogSummary};
 pub use routes::app;
 pub use serve::{ServerConfig, ServerError, serve, serve_on};
 pub use state::AppState;
-pub use wire::OutcomeBody;
+pub use wire::{AnswerBody, Asked, EXTRACTIVE, OutcomeBody, RetrievalBody};

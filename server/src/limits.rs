@@ -11,7 +11,7 @@ use engine::SearchRequest;
 /// What one request may ask for, and how many may be at work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest request body. The default of 256 KiB holds the longest query and
+    /// Longest request body where the texts are the server's. The default of 256 KiB holds the longest query and
     /// filter with every character escaped.
     pub max_body_bytes: usize,
     /// Longest query; at most [`SearchRequest::MAX_QUERY_BYTES`], its default.
@@ -26,9 +26,18 @@ pub struct Limits {
     pub max_depth: usize,
     /// Most candidates that are reranked: what a request without a budget may cost.
     pub max_rerank_depth: usize,
+    /// Largest token budget of an answer's context.
+    pub max_context_tokens: usize,
+    /// Most turns of a conversation that a question comes with.
+    pub max_history_turns: usize,
     /// Longest part of a document's text in one response; a longer document is
     /// shown around the passage that was asked for.
     pub max_document_bytes: usize,
+    /// Most texts that one request may bring to be encoded or reranked. The default
+    /// of 256 takes a transformer some seconds, well below `request_timeout`.
+    pub max_texts: usize,
+    /// Longest body of such a request, whose texts are all in it.
+    pub max_texts_body_bytes: usize,
     /// Searches and documents worked on at once; by default one a core.
     pub concurrent_searches: usize,
     /// Requests that may wait for one of these places; the next one is refused.
@@ -54,7 +63,11 @@ impl Default for Limits {
             max_top: 100,
             max_depth: 1000,
             max_rerank_depth: 100,
+            max_context_tokens: 16_000,
+            max_history_turns: 20,
             max_document_bytes: 1 << 20,
+            max_texts: 256,
+            max_texts_body_bytes: 1 << 20,
             concurrent_searches: cores,
             // About half a second of work at the 10 ms a search may take: a
             // longer queue only makes answers that nobody waits for any more.

@@ -6,9 +6,10 @@
 
 use engine::Span;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A part of a text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Piece {
     /// The part, never empty.
     pub(crate) text: String,

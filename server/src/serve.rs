@@ -12,7 +12,9 @@ use tokio::task::JoinHandle;
 
 use crate::collections::{CollectionSource, Collections, CollectionsError, OpenError, check_names};
 use crate::connections;
+use crate::feedback_log::FeedbackLog;
 use crate::hosts::HostPolicy;
+use crate::language_models::LanguageModels;
 use crate::limits::Limits;
 use crate::query_log::{QueryLog, QueryLogSummary};
 use crate::refresh;
@@ -31,6 +33,11 @@ pub struct ServerConfig {
     pub allowed_hosts: Vec<String>,
     /// Where answered searches are logged; `None` for nowhere.
     pub query_log: Option<QueryLog>,
+    /// Where judgments of passages are kept; `None` to refuse them.
+    pub feedback: Option<FeedbackLog>,
+    /// Language models that may write answers; those of the documents' own sentences
+    /// need none.
+    pub language_models: LanguageModels,
     /// Called once with the bound address, when searches can be answered.
     pub on_ready: Box<dyn FnOnce(SocketAddr) + Send>,
 }
@@ -44,6 +51,8 @@ impl ServerConfig {
             limits: Limits::default(),
             allowed_hosts: Vec::new(),
             query_log: None,
+            feedback: None,
+            language_models: LanguageModels::default(),
             on_ready: Box::new(|_| {}),
         }
     }
@@ -57,6 +66,8 @@ impl std::fmt::Debug for ServerConfig {
             .field("limits", &self.limits)
             .field("allowed_hosts", &self.allowed_hosts)
             .field("query_log", &self.query_log)
+            .field("feedback", &self.feedback)
+            .field("language_models", &self.language_models)
             .finish_non_exhaustive()
     }
 }
@@ -170,14 +181,26 @@ async fn run(
     config: ServerConfig,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), ServerError> {
-    let ServerConfig { listen: _, collections, limits, allowed_hosts, query_log, on_ready } =
-        config;
+    let ServerConfig {
+        listen: _,
+        collections,
+        limits,
+        allowed_hosts,
+        query_log,
+        feedback,
+        language_models,
+        on_ready,
+    } = config;
     check_names(collections.iter().map(CollectionSource::name))?;
     let address = listener.local_addr().map_err(ServerError::Address)?;
     let state = AppState::starting(limits, HostPolicy::for_address(address, &allowed_hosts));
     if let Some(log) = query_log {
         state.log_queries(log);
     }
+    if let Some(log) = feedback {
+        state.keep_feedback(log);
+    }
+    state.answer_with(language_models);
     let mut running = Running::start(listener, state.clone());
 
     let mut stop = std::pin::pin!(stop);
@@ -225,7 +248,7 @@ impl Running {
 }
 
 /// A task that must not outlive its owner.
-struct AbortOnDrop<T>(JoinHandle<T>);
+pub(crate) struct AbortOnDrop<T>(pub(crate) JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
@@ -233,7 +256,8 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
-fn open_all(sources: Vec<CollectionSource>) -> Result<Collections, ServerError> {
+/// Opens collections and has each answer a search.
+pub(crate) fn open_all(sources: Vec<CollectionSource>) -> Result<Collections, ServerError> {
     let mut collections = Vec::with_capacity(sources.len());
     for source in sources {
         let name = source.name().to_owned();

@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use crate::admission::Admission;
 use crate::collections::{Collection, Collections};
 use crate::error::ApiError;
+use crate::feedback_log::FeedbackLog;
 use crate::hosts::HostPolicy;
+use crate::language_models::LanguageModels;
 use crate::limits::Limits;
 use crate::query_log::QueryLog;
 
@@ -22,6 +24,8 @@ struct Shared {
     admission: Admission,
     collections: OnceLock<Collections>,
     query_log: OnceLock<QueryLog>,
+    feedback: OnceLock<FeedbackLog>,
+    language_models: OnceLock<LanguageModels>,
     n_requests: AtomicU64,
 }
 
@@ -35,6 +39,8 @@ impl AppState {
             admission,
             collections: OnceLock::new(),
             query_log: OnceLock::new(),
+            feedback: OnceLock::new(),
+            language_models: OnceLock::new(),
             n_requests: AtomicU64::new(0),
         }))
     }
@@ -54,6 +60,26 @@ impl AppState {
         }
     }
 
+    /// Keeps feedback from now on; without, it is refused. The first call counts.
+    pub fn keep_feedback(&self, log: FeedbackLog) {
+        if self.0.feedback.set(log).is_err() {
+            tracing::warn!("a second file for feedback was named; it stays empty");
+        }
+    }
+
+    /// Lets answers be written by these models from now on. The first call counts.
+    pub fn answer_with(&self, models: LanguageModels) {
+        if self.0.language_models.set(models).is_err() {
+            tracing::warn!("language models were named twice; the second set is ignored");
+        }
+    }
+
+    /// The language models that may write answers.
+    pub(crate) fn language_models(&self) -> &LanguageModels {
+        static NONE: LanguageModels = LanguageModels::none();
+        self.0.language_models.get().unwrap_or(&NONE)
+    }
+
     /// The limits it keeps.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
@@ -69,6 +95,10 @@ impl AppState {
 
     pub(crate) fn query_log(&self) -> Option<&QueryLog> {
         self.0.query_log.get()
+    }
+
+    pub(crate) fn feedback(&self) -> Option<&FeedbackLog> {
+        self.0.feedback.get()
     }
 
     pub(crate) fn collections(&self) -> Result<&Collections, ApiError> {

@@ -7,13 +7,25 @@ use axum::extract::State;
 
 use crate::error::{ApiError, Chain};
 use crate::state::AppState;
-use crate::wire::{CollectionBody, CollectionsBody, LimitsBody};
+use crate::wire::{CollectionBody, CollectionsBody, EXTRACTIVE, LimitsBody};
 
+/// What is served.
+///
+/// The collections, the first of which answers requests that name none, and the limits.
+#[utoipa::path(
+    get,
+    path = "/v1/collections",
+    tag = "search",
+    responses((status = 200, description = "Collections and limits.", body = CollectionsBody))
+)]
 pub(super) async fn collections(
     State(state): State<AppState>,
 ) -> Result<Json<CollectionsBody>, ApiError> {
     let open: Vec<_> = state.collections()?.iter().map(Arc::clone).collect();
     let limits = LimitsBody::from(state.limits());
+    let feedback = state.feedback().is_some();
+    let names = state.language_models().names();
+    let answer_models = std::iter::once(EXTRACTIVE).chain(names).map(str::to_owned).collect();
     let work = move |_waited| {
         let bodies: Result<Vec<_>, _> =
             open.iter().map(|collection| CollectionBody::new(collection)).collect();
@@ -21,7 +33,7 @@ pub(super) async fn collections(
             tracing::error!(error = %Chain(&error), "an index folder could not be listed");
             ApiError::IndexFailed
         })?;
-        Ok(Json(CollectionsBody { collections, limits }))
+        Ok(Json(CollectionsBody { collections, answer_models, feedback, limits }))
     };
     state.admission().run(work).await?
 }

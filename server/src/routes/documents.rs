@@ -6,7 +6,7 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use engine::{Span, StoredDocument};
+use engine::{DocumentId, Searcher, Span, StoredDocument};
 
 use crate::error::{ApiError, Chain};
 use crate::extract::PathTail;
@@ -15,6 +15,21 @@ use crate::wire::{DocumentBody, DocumentView, parse_id};
 
 type Pairs = Vec<(String, String)>;
 
+/// A document.
+///
+/// In blocks, with a passage marked; of a long document the part around the passage.
+#[utoipa::path(
+    get,
+    path = "/v1/documents/{*id}",
+    tag = "search",
+    params(
+        ("id" = String, Path, description = "The document's id, as a hit has it; its slashes may be percent-encoded or not.", example = "book/ownership.md"),
+        ("collection" = Option<String>, Query, description = "Which collection holds it; left out, the first one."),
+        ("start" = Option<u32>, Query, description = "First byte of the passage to mark; needs `end`."),
+        ("end" = Option<u32>, Query, description = "The byte behind its last one; needs `start`."),
+    ),
+    responses((status = 200, description = "The document.", body = DocumentBody))
+)]
 pub(super) async fn document(
     State(state): State<AppState>,
     PathTail(id): PathTail,
@@ -27,14 +42,7 @@ pub(super) async fn document(
     let max_bytes = state.limits().max_document_bytes;
     let work = move |_waited| {
         let searcher = collection.index().searcher();
-        let found = searcher.document(&id).map_err(|error| {
-            tracing::error!(error = %Chain(&error), "a document could not be read");
-            ApiError::IndexFailed
-        })?;
-        let document = found.ok_or_else(|| ApiError::UnknownDocument {
-            id: id.to_string(),
-            collection: collection.name().to_owned(),
-        })?;
+        let document = stored_document(&searcher, &id, collection.name())?;
         let view = DocumentView {
             collection: collection.name().to_owned(),
             generation: searcher.generation(),
@@ -84,13 +92,38 @@ impl Parameters {
             (None, Some(_)) => return Err(ApiError::MissingParameter { parameter: "start" }),
         };
         let span = Span { start, end };
-        if span.slice(&document.text).is_none() {
-            let reason = format!(
-                "{start} to {end} is no span of the document's {} bytes, or cuts a character",
-                document.text.len()
-            );
-            return Err(ApiError::invalid("start", &start.to_string(), reason));
-        }
+        check_span("start", span, &document.text)?;
         Ok(Some(span))
     }
+}
+
+/// The document of this id.
+///
+/// # Errors
+/// [`ApiError::UnknownDocument`]; [`ApiError::IndexFailed`] where it is damaged.
+pub(super) fn stored_document(
+    searcher: &Searcher,
+    id: &DocumentId,
+    collection: &str,
+) -> Result<StoredDocument, ApiError> {
+    let found = searcher.document(id).map_err(|error| {
+        tracing::error!(error = %Chain(&error), "a document could not be read");
+        ApiError::IndexFailed
+    })?;
+    found.ok_or_else(|| ApiError::UnknownDocument {
+        id: id.to_string(),
+        collection: collection.to_owned(),
+    })
+}
+
+/// Refuses a span that is not of this text, in the name of `parameter`.
+pub(super) fn check_span(parameter: &str, span: Span, text: &str) -> Result<(), ApiError> {
+    let Span { start, end } = span;
+    if span.slice(text).is_some() {
+        return Ok(());
+    }
+    let bytes = text.len();
+    let reason =
+        format!("{start} to {end} is no span of the document's {bytes} bytes, or cuts a character");
+    Err(ApiError::invalid(parameter, &start.to_string(), reason))
 }

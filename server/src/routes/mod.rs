@@ -1,27 +1,51 @@
 //! The routes, a file each.
+//!
+//! Those of the API are added by `routes!`, which takes path and method from the
+//! handler's description: a route that is served is in the document, and no other.
 
+mod answer;
 mod collections;
 mod documents;
+mod embeddings;
+mod feedback;
 mod health;
+mod models;
 mod page;
+mod rerank;
 mod search;
 
-use axum::Router;
-use axum::http::{Method, Uri};
-use axum::routing::{get, post};
+use axum::http::{HeaderValue, Method, Uri, header};
+use axum::routing::get;
+use axum::{Json, Router};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::error::ApiError;
 use crate::guard;
+use crate::mcp;
+use crate::openapi;
 use crate::state::AppState;
 
 /// The service: API, health, page. Tests call it without a port.
 pub fn app(state: AppState) -> Router {
-    let router = Router::new()
-        .route("/v1/search", post(search::search))
-        .route("/v1/documents/{*id}", get(documents::document))
-        .route("/v1/collections", get(collections::collections))
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
+    let (router, described) = OpenApiRouter::with_openapi(openapi::start())
+        .routes(routes!(search::search))
+        .routes(routes!(answer::answer))
+        .routes(routes!(documents::document))
+        .routes(routes!(collections::collections))
+        .routes(routes!(feedback::feedback))
+        .routes(routes!(models::models))
+        .routes(routes!(models::model))
+        .routes(routes!(embeddings::embeddings))
+        .routes(routes!(rerank::rerank))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .split_for_parts();
+    let document = openapi::finish(&described, state.limits());
+    let headers = [(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
+    let router = router
+        .route_service("/mcp", mcp::http_service(state.clone()))
+        .route("/openapi.json", get(move || async move { (headers, Json(document)) }))
         .merge(page::routes())
         .fallback(unknown_route)
         .method_not_allowed_fallback(method_not_allowed);

@@ -11,22 +11,54 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
-/// Path, media type, content.
-const FILES: [(&str, &str, &str); 10] = [
+/// Path, media type, content. Views are paths of one page, so that each is a link.
+const FILES: &[(&str, &str, &str)] = &[
     ("/", HTML, include_str!("../page/index.html")),
-    ("/style.css", STYLE, include_str!("../page/style.css")),
+    ("/ask", HTML, include_str!("../page/index.html")),
+    ("/compare", HTML, include_str!("../page/index.html")),
+    ("/docs", HTML, include_str!("../page/docs.html")),
+    ("/docs.js", SCRIPT, include_str!("../page/docs.js")),
+    ("/docs.css", STYLE, include_str!("../page/docs.css")),
     ("/icon.svg", IMAGE, include_str!("../page/icon.svg")),
-    ("/app.js", SCRIPT, include_str!("../page/app.js")),
+    ("/style.css", STYLE, include_str!("../page/style.css")),
+    ("/passages.css", STYLE, include_str!("../page/passages.css")),
+    ("/pipeline.css", STYLE, include_str!("../page/pipeline.css")),
+    ("/ask.css", STYLE, include_str!("../page/ask.css")),
+    ("/compare.css", STYLE, include_str!("../page/compare.css")),
+    ("/document.css", STYLE, include_str!("../page/document.css")),
+    ("/agreement.js", SCRIPT, include_str!("../page/agreement.js")),
+    ("/answer_text.js", SCRIPT, include_str!("../page/answer_text.js")),
     ("/api.js", SCRIPT, include_str!("../page/api.js")),
+    ("/app.js", SCRIPT, include_str!("../page/app.js")),
+    ("/ask.js", SCRIPT, include_str!("../page/ask.js")),
+    ("/citations.js", SCRIPT, include_str!("../page/citations.js")),
+    ("/compare.js", SCRIPT, include_str!("../page/compare.js")),
+    ("/context.js", SCRIPT, include_str!("../page/context.js")),
     ("/document.js", SCRIPT, include_str!("../page/document.js")),
     ("/dom.js", SCRIPT, include_str!("../page/dom.js")),
     ("/explanation.js", SCRIPT, include_str!("../page/explanation.js")),
+    ("/feedback.js", SCRIPT, include_str!("../page/feedback.js")),
     ("/hits.js", SCRIPT, include_str!("../page/hits.js")),
+    ("/keys.js", SCRIPT, include_str!("../page/keys.js")),
+    ("/ladder.js", SCRIPT, include_str!("../page/ladder.js")),
+    ("/markdown.js", SCRIPT, include_str!("../page/markdown.js")),
+    ("/notices.js", SCRIPT, include_str!("../page/notices.js")),
+    ("/options.js", SCRIPT, include_str!("../page/options.js")),
+    ("/panel.js", SCRIPT, include_str!("../page/panel.js")),
+    ("/pipeline.js", SCRIPT, include_str!("../page/pipeline.js")),
+    ("/search.js", SCRIPT, include_str!("../page/search.js")),
+    ("/sides.js", SCRIPT, include_str!("../page/sides.js")),
+    ("/sse.js", SCRIPT, include_str!("../page/sse.js")),
+    ("/stages.js", SCRIPT, include_str!("../page/stages.js")),
     ("/state.js", SCRIPT, include_str!("../page/state.js")),
+    ("/timings.js", SCRIPT, include_str!("../page/timings.js")),
+    ("/turn.js", SCRIPT, include_str!("../page/turn.js")),
+    ("/welcome.js", SCRIPT, include_str!("../page/welcome.js")),
+    ("/why_not.js", SCRIPT, include_str!("../page/why_not.js")),
 ];
 
 pub(super) fn routes() -> Router<AppState> {
-    FILES.into_iter().fold(Router::new(), |router, (path, kind, content)| {
+    FILES.iter().fold(Router::new(), |router, &(path, kind, content)| {
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
             // Always asked for again: the files change with the binary and are small.

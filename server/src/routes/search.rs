@@ -9,6 +9,17 @@ use crate::query_log::logged;
 use crate::state::AppState;
 use crate::wire::{OutcomeBody, SearchBody, charge_waiting};
 
+/// Search.
+///
+/// Passages that answer a query, best first, with the time of every stage and what was
+/// left out.
+#[utoipa::path(
+    post,
+    path = "/v1/search",
+    tag = "search",
+    request_body = SearchBody,
+    responses((status = 200, description = "What was found.", body = OutcomeBody))
+)]
 pub(super) async fn search(
     State(state): State<AppState>,
     JsonBody(body): JsonBody<SearchBody>,

@@ -2,28 +2,42 @@
 
 use engine::{IndexError, IndexInfo};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::collections::Collection;
 use crate::limits::Limits;
 
 /// What is served, and the limits that hold.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CollectionsBody {
     /// The default first.
     pub(crate) collections: Vec<CollectionBody>,
+    /// What may answer questions; the first where a request does not say.
+    pub(crate) answer_models: Vec<String>,
+    /// Whether judgments sent to `/v1/feedback` are kept.
+    pub(crate) feedback: bool,
+    /// What a request may ask for.
     pub(crate) limits: LimitsBody,
 }
 
 /// One collection.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CollectionBody {
+    /// What requests call it.
     name: String,
+    /// Documents, exact duplicates left out.
     documents: usize,
+    /// Exact duplicates.
     duplicates: usize,
+    /// Passages.
     chunks: usize,
+    /// Number of the commit that answers.
     generation: u64,
+    /// Size of the index on disk.
     bytes: u64,
+    /// What made its vectors.
     encoder: String,
+    /// What cut its documents.
     chunker: String,
     /// What reranks its results unless a request says otherwise.
     reranker: Option<String>,
@@ -31,18 +45,38 @@ pub(crate) struct CollectionBody {
     stale: bool,
 }
 
-#[derive(Debug, Serialize)]
+/// What one request may ask for, and how many may be at work.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LimitsBody {
+    /// Longest body of a search.
     body_bytes: usize,
+    /// Longest query.
     query_bytes: usize,
+    /// Longest filter expression.
     filter_bytes: usize,
+    /// Most passages of a request.
     top: usize,
+    /// Most candidates of a leg.
     depth: usize,
+    /// Most candidates that are reranked.
     rerank_depth: usize,
+    /// Largest token budget of an answer's context.
+    context_tokens: usize,
+    /// Most turns of a conversation that a question comes with.
+    history_turns: usize,
+    /// Longest part of a document in one response.
     document_bytes: usize,
+    /// Most texts of a request that brings its own.
+    texts: usize,
+    /// Longest body of such a request.
+    texts_body_bytes: usize,
+    /// Requests worked on at once.
     concurrent_searches: usize,
+    /// Requests that may wait.
     queued_searches: usize,
+    /// Longest time for a request's head.
     head_timeout_ms: u64,
+    /// Longest time until a response begins.
     request_timeout_ms: u64,
 }
 
@@ -75,7 +109,11 @@ impl From<&Limits> for LimitsBody {
             top: limits.max_top,
             depth: limits.max_depth,
             rerank_depth: limits.max_rerank_depth,
+            context_tokens: limits.max_context_tokens,
+            history_turns: limits.max_history_turns,
             document_bytes: limits.max_document_bytes,
+            texts: limits.max_texts,
+            texts_body_bytes: limits.max_texts_body_bytes,
             concurrent_searches: limits.concurrent_searches,
             queued_searches: limits.queued_searches,
             head_timeout_ms: limits.head_timeout.as_millis() as u64,

@@ -6,51 +6,72 @@ use std::collections::BTreeMap;
 use engine::{Block, BlockKind, Span, StoredChunk, StoredDocument};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::field::fields_body;
 use super::{SpanBody, span_body};
 use crate::pieces::{self, Piece};
 
 /// A document, or the part of a long one around a passage.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DocumentBody {
+    /// Its id.
     document: String,
+    /// The collection it is in.
     collection: String,
+    /// The commit of the index that answered.
     generation: u64,
+    /// The document with the same text that is searched in its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     duplicate_of: Option<String>,
+    /// Its title.
     title: String,
+    /// Its metadata.
     fields: BTreeMap<String, Value>,
     /// Length of the whole text.
     bytes: usize,
     /// What `text`, `blocks` and `chunks` show of it.
     window: SpanBody,
+    /// The passage that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     passage: Option<SpanBody>,
+    /// The canonical text within the window.
     text: String,
+    /// The same in blocks.
     blocks: Vec<BlockBody>,
+    /// The passages that are searched.
     chunks: Vec<ChunkBody>,
 }
 
 /// A block of the text; the text between blocks comes as kind `text`, so that
 /// all pieces joined are the window.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct BlockBody {
+    /// `heading`, `paragraph`, `list_item`, `code`, `table` or `text`.
     kind: &'static str,
+    /// Of a heading: 1 is the outermost.
     #[serde(skip_serializing_if = "Option::is_none")]
     level: Option<u8>,
+    /// Of a heading: its name in links.
     #[serde(skip_serializing_if = "Option::is_none")]
     anchor: Option<String>,
+    /// Of code, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,
+    /// Its bytes.
     span: SpanBody,
+    /// Its text, cut at the passage.
     pieces: Vec<Piece>,
 }
 
-#[derive(Debug, Serialize)]
+/// A passage that is searched.
+#[derive(Debug, Serialize, ToSchema)]
 struct ChunkBody {
+    /// Its number in this generation of the index.
     chunk: u32,
+    /// Its bytes.
     span: SpanBody,
+    /// The headings above it, outermost first.
     headings: Vec<String>,
     /// What a hit on it returns, where that is more than itself.
     #[serde(skip_serializing_if = "Option::is_none")]

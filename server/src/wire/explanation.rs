@@ -2,13 +2,19 @@
 
 use engine::{Explanation, Operation};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A node; `operation` says how `value` follows from `details`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ExplanationBody {
+    /// What it comes to.
     value: f64,
+    /// What it is.
     description: String,
+    /// `leaf`, `sum`, `product`, `quotient`, `difference`, `ln_one_plus` or `maximum`.
     operation: &'static str,
+    /// What it is made of.
+    #[schema(no_recursion)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     details: Vec<ExplanationBody>,
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// A document's metadata; moments are RFC 3339 in UTC, as the filter language
 /// reads them.
-pub(super) fn fields_body(fields: &BTreeMap<String, FieldValue>) -> BTreeMap<String, Value> {
+pub(crate) fn fields_body(fields: &BTreeMap<String, FieldValue>) -> BTreeMap<String, Value> {
     fields.iter().map(|(name, value)| (name.clone(), value_body(value))).collect()
 }
 

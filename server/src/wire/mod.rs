@@ -3,25 +3,44 @@
 //! The engine's types do not serialise, so that the API can stay as it is while
 //! they change; each body is converted here, by hand.
 
+mod answer;
+mod answer_request;
 mod collection;
 mod document;
+mod embeddings;
 mod expansion;
 mod explanation;
+mod feedback;
 mod field;
+mod model;
 mod outcome;
+mod parameters;
+mod rerank;
 mod search_body;
 mod why_not;
 
+pub use answer::{AnswerBody, Asked, EXTRACTIVE, RetrievalBody};
+pub(crate) use answer_request::{AnswerRequestBody, Question, Writer};
 pub(crate) use collection::{CollectionBody, CollectionsBody, LimitsBody};
 pub(crate) use document::{DocumentBody, DocumentView};
+pub(crate) use embeddings::{EmbeddingsAnswer, EmbeddingsBody};
+pub(crate) use feedback::{Feedback, FeedbackBody};
+pub(crate) use field::fields_body;
+pub(crate) use model::{ModelBody, ModelsBody};
 pub use outcome::OutcomeBody;
-pub(crate) use search_body::{SearchBody, charge_waiting, parse_id};
+pub(crate) use parameters::parse_id;
+pub(crate) use rerank::{RerankAnswer, RerankBody};
+pub(crate) use search_body::{SearchBody, charge_waiting};
 
 use engine::Span;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-/// A span as `[start, end]`.
-type SpanBody = [u32; 2];
+/// `[start, end]`: bytes of a document's canonical text, the end exclusive.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(examples(json!([120, 480])))]
+struct SpanBody([u32; 2]);
 
 fn span_body(span: Span) -> SpanBody {
-    [span.start, span.end]
+    SpanBody([span.start, span.end])
 }

@@ -8,6 +8,7 @@ use engine::{
 };
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::expansion::ExpansionBody;
 use super::explanation::ExplanationBody;
@@ -20,75 +21,119 @@ use crate::pieces::{self, Piece};
 ///
 /// Spans are `[start, end]` in bytes of the document's canonical text. `pieces`
 /// is `text` cut at the highlights, for clients whose strings are not UTF-8.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OutcomeBody {
+    /// What was asked.
     query: String,
+    /// The collection that answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     collection: Option<String>,
+    /// The passages, best first.
     hits: Vec<HitBody>,
+    /// What was searched for besides the query; absent where nothing was.
     #[serde(skip_serializing_if = "Option::is_none")]
     expanded: Option<ExpansionBody>,
+    /// How far the reranker read; absent where nothing was reranked.
     #[serde(skip_serializing_if = "Option::is_none")]
     reranked: Option<RerankBody>,
+    /// Wall time of each stage.
     timings_ms: TimingsBody,
+    /// Stages that were left out; empty when none was.
     degraded: Vec<DegradationBody>,
+    /// Words of a long query that were not searched.
     dropped_terms: usize,
+    /// The commit of the index that answered.
     generation: u64,
+    /// The stage that lost the document that was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     why_not: Option<WhyNotBody>,
 }
 
-#[derive(Debug, Serialize)]
+/// A passage that was found.
+#[derive(Debug, Serialize, ToSchema)]
 struct HitBody {
+    /// Id of the document it stands in.
     document: String,
+    /// Number of the chunk in this generation of the index.
     chunk: u32,
+    /// The passage's bytes in the document.
     span: SpanBody,
+    /// The document's title.
     title: String,
+    /// The headings above the passage, outermost first.
     headings: Vec<String>,
+    /// Higher is better; comparable within this answer only.
     score: f64,
+    /// What the score is: of one leg, fused, or reranked.
     score_kind: String,
+    /// The passage.
     text: String,
+    /// Where the query's words stand, in bytes of the document.
     highlights: Vec<SpanBody>,
+    /// The passage cut at the highlights.
     pieces: Vec<Piece>,
+    /// The document's metadata.
     fields: BTreeMap<String, Value>,
+    /// Ids of documents with the same text.
     duplicates: Vec<String>,
+    /// Near-duplicates that are grouped under this passage.
     similar: Vec<SimilarBody>,
+    /// How the score was made, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<ExplanationBody>,
 }
 
-#[derive(Debug, Serialize)]
+/// A passage that says nearly the same.
+#[derive(Debug, Serialize, ToSchema)]
 struct SimilarBody {
+    /// Id of the document.
     document: String,
+    /// Number of the chunk.
     chunk: u32,
 }
 
-#[derive(Debug, Serialize)]
-struct DegradationBody {
+/// A stage that was left out.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct DegradationBody {
+    /// Which stage.
     stage: String,
+    /// Why it was left out.
     reason: String,
 }
 
 /// How far the reranker read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct RerankBody {
+    /// Candidates that were read.
     scored: usize,
+    /// Candidates that might have been.
     candidates: usize,
-    /// `complete`, `settled`, `budget` or `failed`.
+    /// Why it stopped: `complete`, `settled`, `budget` or `failed`.
     stop: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+/// Milliseconds by stage; 0 for one that did not run.
+#[derive(Debug, Serialize, ToSchema)]
 struct TimingsBody {
+    /// Checking the request.
     plan: f64,
+    /// From the filter to the allowed chunks.
     filter: f64,
+    /// From the query to its vector.
     encode: f64,
+    /// The search by words.
     lexical: f64,
+    /// The search by vectors.
     dense: f64,
+    /// Making one ranking of two.
     fusion: f64,
+    /// Searching for more than was typed.
     expand: f64,
+    /// Reading the first candidates again.
     rerank: f64,
+    /// Reading texts, grouping and marking.
     fetch: f64,
+    /// All of it; the legs run beside each other.
     total: f64,
 }
 
@@ -146,6 +191,7 @@ impl HitBody {
             duplicates,
             similar,
             // The explanation tells those that had a say.
+            places: _,
             features: _,
             explanation,
         } = hit;

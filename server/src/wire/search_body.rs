@@ -2,46 +2,79 @@
 
 use std::time::Duration;
 
-use engine::filter::{Filter, FilterSyntaxError};
 use engine::{
-    Detail, DocumentId, Expansion, Fusion, Highlights, NearDuplicates, RerankOptions,
-    SearchRequest, Strategy, Typos, VectorSearch,
+    Detail, Expansion, Fusion, Highlights, NearDuplicates, RerankOptions, SearchRequest, Strategy,
+    Typos, VectorSearch,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
+use super::parameters::{
+    choose, in_range, names, parse_filter, parse_id, refuse_unknown, require_query,
+};
 use crate::collections::LoadedReranker;
 use crate::error::ApiError;
+use crate::extract::RequestBody;
 use crate::limits::Limits;
 
 /// A search as it is sent; only `query` must be there.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(examples(json!({"query": "who owns a value", "top": 3})))]
 pub(crate) struct SearchBody {
+    /// A question, or words: `"these words in this order"`, `+must`, `-must not`,
+    /// `begin*`. The limit counts UTF-8 bytes.
+    #[schema(required, value_type = String)]
     pub(crate) query: Option<String>,
-    /// The query's vector, from clients that encode it themselves.
-    vector: Option<Vec<f32>>,
+    /// The query's vector, from clients that encode it themselves: of the encoder's
+    /// dimension and of norm 1.
+    pub(super) vector: Option<Vec<f32>>,
+    /// Which collection is searched; left out, the first one.
     pub(crate) collection: Option<String>,
-    strategy: Option<String>,
-    fusion: Option<String>,
-    top: Option<u64>,
-    depth: Option<u64>,
-    expand: Option<String>,
-    rerank: Option<String>,
-    rerank_depth: Option<u64>,
-    rerank_budget_ms: Option<u64>,
+    /// Which legs are searched: words (`lexical`), vectors (`dense`) or both, which
+    /// is the default.
+    pub(super) strategy: Option<String>,
+    /// How the legs' rankings become one: `rrf:60`, `dbsf:0.5` and the like. Needs the
+    /// hybrid strategy.
+    pub(super) fusion: Option<String>,
+    /// Most passages to return; 10 where it is left out.
+    pub(super) top: Option<u64>,
+    /// Candidates of each leg.
+    pub(super) depth: Option<u64>,
+    /// What is searched for besides the query: `none`, `feedback[:N[:W]]`, ... Its
+    /// refusal names the forms.
+    pub(super) expand: Option<String>,
+    /// `none`, `default` or the collection's reranker, which is the default.
+    pub(super) rerank: Option<String>,
+    /// Most candidates that the reranker reads.
+    pub(super) rerank_depth: Option<u64>,
+    /// Milliseconds that reranking may take.
+    pub(super) rerank_budget_ms: Option<u64>,
+    /// An expression over the documents' metadata: `lang = en and year >= 2020`.
     pub(crate) filter: Option<String>,
-    per_document: Option<u64>,
-    typos: Option<String>,
-    explain: Option<bool>,
-    highlights: Option<bool>,
-    why_not: Option<String>,
-    deadline_ms: Option<u64>,
-    near_duplicates: Option<String>,
+    /// Most passages of one document.
+    pub(super) per_document: Option<u64>,
+    /// Whether words one edit away match too; `exact` is the default.
+    pub(super) typos: Option<String>,
+    /// Whether every score comes with the tree of how it was made.
+    pub(super) explain: Option<bool>,
+    /// Whether the query's words are marked in the passages; they are by default.
+    pub(super) highlights: Option<bool>,
+    /// A document's id: the answer says which stage lost it.
+    pub(super) why_not: Option<String>,
+    /// Milliseconds after which stages are left out, each named in `degraded`.
+    pub(super) deadline_ms: Option<u64>,
+    /// Whether near-duplicates are grouped under the best of them, which is the
+    /// default, or listed.
+    pub(super) near_duplicates: Option<String>,
     /// Everything else, to be refused by name: a misspelt `filter` that is
     /// ignored gives a plausible, wrong answer.
     #[serde(flatten)]
-    unknown: Map<String, Value>,
+    #[schema(ignore)]
+    pub(super) unknown: Map<String, Value>,
 }
+
+impl RequestBody for SearchBody {}
 
 /// Which legs run, before a fusion is chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,6 +94,15 @@ const PARAMETERS: &str = "query, vector, collection, strategy, fusion, top, dept
                           rerank_budget_ms, filter, per_document, typos, explain, highlights, why_not, deadline_ms, near_duplicates";
 
 impl SearchBody {
+    /// The parameters that take one of a few words, and which.
+    pub(crate) fn choices() -> [(&'static str, Vec<&'static str>); 3] {
+        [
+            ("strategy", names(&STRATEGIES)),
+            ("typos", names(&TYPOS)),
+            ("near_duplicates", names(&NEAR_DUPLICATES)),
+        ]
+    }
+
     /// Checks the body against the limits and fills in what the server decides.
     ///
     /// # Arguments
@@ -95,17 +137,8 @@ impl SearchBody {
             near_duplicates,
             unknown,
         } = self;
-        if let Some(parameter) = unknown.keys().next() {
-            return Err(ApiError::UnknownParameter {
-                parameter: parameter.chars().take(80).collect(),
-                known: PARAMETERS.to_owned(),
-            });
-        }
-        let query = query.ok_or(ApiError::MissingParameter { parameter: "query" })?;
-        if query.trim().is_empty() {
-            return Err(ApiError::invalid("query", &query, "it is empty"));
-        }
-        within("query", &query, limits.max_query_bytes)?;
+        refuse_unknown(&unknown, PARAMETERS)?;
+        let query = require_query(query, limits)?;
         let mut request = SearchRequest::new(query);
         let legs = choose("strategy", strategy, &STRATEGIES)?.unwrap_or(Legs::Hybrid);
         request.strategy = resolve_strategy(legs, fusion.as_deref())?;
@@ -143,28 +176,6 @@ impl SearchBody {
 pub(crate) fn charge_waiting(request: &mut SearchRequest, waited: Duration) {
     let waited_ms = waited.as_millis() as u64;
     request.deadline_ms = request.deadline_ms.map(|limit| limit.saturating_sub(waited_ms));
-}
-
-/// Checks a document id that stands in `parameter`.
-pub(crate) fn parse_id(parameter: &str, id: String) -> Result<DocumentId, ApiError> {
-    let shown = id.clone();
-    DocumentId::new(id).map_err(|error| ApiError::invalid(parameter, &shown, error))
-}
-
-/// The choice with this name. Not an enum of serde's: its message for anything
-/// but a string names neither the parameter nor the choices.
-fn choose<T: Copy>(
-    parameter: &'static str,
-    given: Option<String>,
-    choices: &[(&str, T)],
-) -> Result<Option<T>, ApiError> {
-    let Some(given) = given else { return Ok(None) };
-    if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == given) {
-        return Ok(Some(*choice));
-    }
-    let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-    let reason = format!("it must be one of {}", names.join(", "));
-    Err(ApiError::invalid(parameter, &given, reason))
 }
 
 fn resolve_strategy(legs: Legs, fusion: Option<&str>) -> Result<Strategy, ApiError> {
@@ -233,28 +244,6 @@ fn resolve_rerank(
         depth: asked.depth.or(loaded.options.depth),
         budget_ms: asked.budget_ms.or(loaded.options.budget_ms),
     }))
-}
-
-fn parse_filter(text: &str, limits: &Limits) -> Result<Filter, ApiError> {
-    within("filter", text, limits.max_filter_bytes)?;
-    Filter::parse(text).map_err(|FilterSyntaxError { position, expected, found }| {
-        let reason = format!("at byte {position}: expected {expected}, found {found}");
-        ApiError::invalid("filter", text, reason)
-    })
-}
-
-fn within(parameter: &'static str, text: &str, limit: usize) -> Result<(), ApiError> {
-    if text.len() > limit {
-        return Err(ApiError::TooLong { parameter, bytes: text.len(), limit });
-    }
-    Ok(())
-}
-
-fn in_range(parameter: &'static str, value: u64, max: usize) -> Result<usize, ApiError> {
-    match usize::try_from(value) {
-        Ok(small) if (1..=max).contains(&small) => Ok(small),
-        _ => Err(ApiError::OutOfRange { parameter, value, min: 1, max: max as u64 }),
-    }
 }
 
 #[cfg(test)]

@@ -2,31 +2,46 @@
 
 use engine::{DocumentId, LegPlace, OrderedBy, WhyNot};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The stage that lost a document, with what that stage knows of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct WhyNotBody {
+    /// The document that was asked about.
     document: String,
     #[serde(flatten)]
     lost: Lost,
 }
 
-#[derive(Debug, Serialize)]
+/// What lost it, and by how much.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 enum Lost {
+    /// The index does not hold it.
     NotIndexed,
+    /// The filter excludes it.
     Filtered,
+    /// It is behind the candidates of every leg.
     BeyondDepth {
+        /// Candidates of a leg.
         depth: usize,
+        /// Its place among the words' ranking, where it has one.
         lexical: Option<PlaceBody>,
+        /// Its place among the vectors' ranking, where it has one.
         dense: Option<PlaceBody>,
     },
+    /// It is a near-duplicate of a hit.
     Grouped {
+        /// The hit's document.
         under: String,
     },
+    /// It is behind the last hit.
     Outranked {
+        /// Its place, from 1.
         rank: usize,
+        /// Its score.
         score: f64,
+        /// What it lacks to the last hit.
         gap: f64,
         /// `first_stage`, `reranked` or `not_read`.
         ordered_by: &'static str,
@@ -34,17 +49,25 @@ enum Lost {
         #[serde(skip_serializing_if = "Option::is_none")]
         before: Option<usize>,
     },
+    /// It is among the hits.
     Returned {
+        /// Its place, from 1.
         rank: usize,
+        /// How many more of its passages `per_document` left out.
         capped: usize,
+        /// How many more of its passages lie within ones that were found already.
         collapsed: usize,
     },
 }
 
-#[derive(Debug, Serialize)]
+/// A place in a leg's ranking.
+#[derive(Debug, Serialize, ToSchema)]
 struct PlaceBody {
+    /// Its place in the leg, from 1.
     rank: usize,
+    /// Its score there.
     score: f64,
+    /// What it lacks to the last candidate.
     gap: f64,
 }
 

@@ -123,10 +123,12 @@ impl Fixture {
 }
 
 pub(crate) fn search_request(body: &str) -> Request<Body> {
-    Request::post("/v1/search")
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Body::from(body.to_owned()))
-        .unwrap()
+    post("/v1/search", Body::from(body.to_owned()))
+}
+
+/// A body of JSON for a route.
+pub(crate) fn post(path: &str, body: Body) -> Request<Body> {
+    Request::post(path).header(header::CONTENT_TYPE, "application/json").body(body).unwrap()
 }
 
 pub(crate) async fn send(app: &Router, request: Request<Body>) -> Answer {

@@ -1,0 +1,112 @@
+//! Answers that a language model writes, over HTTP: a scripted provider plays the model
+//! in its real format.
+
+mod support;
+
+use std::sync::Arc;
+
+use answer::model::scripted::{Reply, Scripted, ScriptedProvider, reply};
+use answer::model::{HttpModel, LanguageModel, ModelConfig, Provider};
+use axum::body::Body;
+use axum::http::{Request, header};
+use serde_json::{Value, json};
+use support::{Answer, Fixture, send};
+
+const QUESTION: &str = "a reference borrows a value without owning it";
+
+/// A service whose model `small` gives these replies.
+fn service(script: impl IntoIterator<Item = Reply>) -> (Fixture, ScriptedProvider) {
+    let provider = ScriptedProvider::start(script).unwrap();
+    let config =
+        ModelConfig::new("small", Provider::Openai, "m", Some(&provider.base_url())).unwrap();
+    let config = ModelConfig { max_retries: 0, ..config };
+    let model: Arc<dyn LanguageModel> = Arc::new(HttpModel::new(config, None).unwrap());
+    let fixture = Fixture::new();
+    fixture.state.answer_with([model].into_iter().collect());
+    (fixture, provider)
+}
+
+fn says(pieces: &[&str]) -> Reply {
+    reply(Provider::Openai, &Scripted::new(pieces.iter().copied()))
+}
+
+async fn ask(fixture: &Fixture, body: Value) -> Answer {
+    let request = Request::post("/v1/answer")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()))
+        .unwrap();
+    send(&fixture.app, request).await
+}
+
+#[tokio::test]
+async fn what_a_model_writes_is_looked_up_and_what_does_not_hold_is_marked() {
+    let text = [
+        "A reference \"borrows a value without owning it\" [1]. ",
+        "It \"frees the value twice\" [1]. Threads exist [9].",
+    ];
+    let (fixture, provider) = service([says(&text)]);
+    let body = ask(&fixture, json!({"question": QUESTION, "model": "small"})).await.ok();
+    assert_eq!((&body["model"], &body["abstained"]), (&json!("scripted-1"), &json!(false)));
+    assert!(body.get("confidence").is_none(), "a model's word is not asked for");
+    let verdicts: Vec<&str> = body["citations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|citation| citation["verdict"].as_str().unwrap())
+        .collect();
+    assert_eq!(verdicts, ["found", "not_found", "not_found"], "{body}");
+    assert_eq!(body["citations"][0]["document"], "book/references.md");
+    assert!(body["citations"][2].get("passage").is_none(), "passage 9 was never shown");
+    let written = &body["written"];
+    assert_eq!((&written["prompt"], &written["is_cut"]), (&json!("cited-v1"), &json!(false)));
+    assert_eq!(body["usage"], json!({"input_tokens": 100, "output_tokens": 20, "cost_usd": null}));
+    assert_eq!(written["prompt_fingerprint"].as_str().map(str::len), Some(16));
+    // The model saw the passages, numbered.
+    let asked = provider.asked()[0].body.to_string();
+    assert!(asked.contains("borrows a value") && asked.contains("number="), "{asked}");
+}
+
+#[tokio::test]
+async fn a_model_streams_after_what_was_found() {
+    let (fixture, _provider) = service([says(&["It \"borrows ", "a value\" [1]."])]);
+    let body = json!({"question": QUESTION, "model": "small", "stream": true});
+    let answer = ask(&fixture, body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let names: Vec<&str> =
+        answer.text.lines().filter_map(|line| line.strip_prefix("event:")).map(str::trim).collect();
+    assert_eq!(names, ["retrieval", "token", "token", "answer"], "{}", answer.text);
+    assert!(answer.text.contains(r#"{"text":"It \"borrows "}"#), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_model_is_a_field() {
+    let (fixture, _provider) = service([says(&["[[ABSTAIN]]"])]);
+    let body = ask(&fixture, json!({"question": QUESTION, "model": "small"})).await.ok();
+    assert_eq!((&body["abstained"], &body["answer"]), (&json!(true), &json!("")));
+}
+
+#[tokio::test]
+async fn a_model_that_fails_has_a_status_and_keeps_its_words_to_the_log() {
+    let failed = || Reply::status(500, &json!({"error": {"message": "secret detail"}}));
+    let (fixture, _provider) = service([failed(), failed()]);
+    let answer = ask(&fixture, json!({"question": QUESTION, "model": "small"})).await;
+    answer.error(502, "not_written");
+    assert!(!answer.text.contains("secret detail"), "{}", answer.text);
+    let streamed = json!({"question": QUESTION, "model": "small", "stream": true});
+    let answer = ask(&fixture, streamed).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.text.contains("event: error") && answer.text.contains("not_written"));
+}
+
+#[tokio::test]
+async fn models_and_prompts_are_named_and_others_are_refused() {
+    let (fixture, provider) = service([]);
+    let collections = fixture.get("/v1/collections").await.ok();
+    assert_eq!(collections["answer_models"], json!(["extractive", "small"]));
+    let refused = ask(&fixture, json!({"question": QUESTION, "model": "large"})).await;
+    let told = refused.error(400, "invalid_parameter");
+    assert!(told["message"].as_str().unwrap().contains("extractive, small"), "{told}");
+    let prompt = json!({"question": QUESTION, "model": "small", "prompt": "cited-v9"});
+    ask(&fixture, prompt).await.error(400, "invalid_parameter");
+    assert!(provider.asked().is_empty(), "nothing was asked of the model");
+}
