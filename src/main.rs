@@ -30,7 +30,9 @@ Examples:
   trovato demo                                   index the Rust documentation and ask it questions
   trovato ingest ~/notes --index notes.trovato   index a folder
   trovato search 'who owns a value' --index notes.trovato --explain
+  trovato ask 'who owns a value' --index notes.trovato
   trovato serve --index notes=notes.trovato      answer over HTTP, with a page to search
+  trovato mcp --index notes.trovato              answer an agent (Model Context Protocol)
   trovato eval collection beir/scifact           measure on a test collection
 
 TROVATO_HOME names the folder for models and caches (by default the user's cache folder).";
@@ -40,7 +42,10 @@ enum Command {
     Demo(commands::demo::DemoArgs),
     Ingest(commands::ingest::IngestArgs),
     Search(commands::search::SearchArgs),
+    Ask(commands::ask::AskArgs),
+    Chat(commands::chat::ChatArgs),
     Serve(commands::serve::ServeArgs),
+    Mcp(commands::mcp::McpArgs),
     Index(commands::index::IndexArgs),
     Eval(commands::eval::EvalArgs),
     Corpus(commands::corpus::CorpusArgs),
@@ -59,7 +64,10 @@ fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::run(&args),
         Command::Ingest(args) => commands::ingest::run(&args),
         Command::Search(args) => commands::search::run(args),
+        Command::Ask(args) => commands::ask::run(&args),
+        Command::Chat(args) => commands::chat::run(&args),
         Command::Serve(args) => commands::serve::run(args),
+        Command::Mcp(args) => commands::mcp::run(args),
         Command::Index(args) => commands::index::run(args),
         Command::Eval(args) => commands::eval::run(args),
         Command::Corpus(args) => commands::corpus::run(args),

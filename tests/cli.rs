@@ -1,11 +1,14 @@
 //! The command line as scripts use it: exit codes, JSON on standard output and
 //! nothing else there, figures that agree between commands.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
+use corpora::text_digest;
+use engine::{DocumentId, Index, OpenOptions, Verify};
 use serde_json::Value;
 
 fn trovato(arguments: &[&str]) -> Output {
@@ -30,7 +33,10 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn help_has_examples_and_bad_usage_exits_with_2() {
-    for command in ["demo", "ingest", "search", "eval", "serve", "index", "corpus", "models"] {
+    for command in [
+        "demo", "ingest", "search", "ask", "chat", "eval", "serve", "mcp", "index", "corpus",
+        "models",
+    ] {
         let output = trovato(&[command, "--help"]);
         assert!(output.status.success(), "{command}");
         let help = String::from_utf8(output.stdout).unwrap();
@@ -52,6 +58,8 @@ fn help_has_examples_and_bad_usage_exits_with_2() {
         &["search", "x", "--index", "nowhere", "--rerank", "overlap", "--rerank-window", "0"],
         &["search", "x", "--index", "nowhere", "--rerank", "overlap", "--rerank-window", "8193"],
         &["eval", "rerank", "nowhere", "--run", "nowhere", "--rerank-depth", "5"],
+        &["ask", "x", "--index", "nowhere", "--model", "small"],
+        &["eval", "answers", "--split", "train"],
     ] {
         assert_eq!(code(arguments), 2, "{arguments:?}");
     }
@@ -120,6 +128,33 @@ fn a_folder_is_ingested_searched_and_described() {
     let found = json(&[&asked[..], &["--rerank-budget-ms", "60000"]].concat());
     assert_eq!(found["reranked"]["scored"], 2, "{found}");
     assert!(found["hits"][0]["text"].as_str().unwrap().contains("exactly one owner"), "{found}");
+
+    let answer = json(&["ask", query, "--index", text(&index), "--json"]);
+    let shown = if answer["abstained"] == true { &answer["nearest"] } else { &answer["citations"] };
+    let citation = &shown[0];
+    assert_eq!((&citation["verdict"], &answer["model"]), (&"found".into(), &"extractive".into()));
+    assert!(whole.contains(citation["quote"].as_str().unwrap()), "{answer}");
+
+    let mut chat = Command::new(env!("CARGO_BIN_EXE_trovato"))
+        .args(["chat", "--index", text(&index), "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said =
+        b"to whom does a value belong?\n\nand when is it freed?\n/new\nand when is it freed?\n";
+    chat.stdin.take().unwrap().write_all(said).unwrap();
+    let output = chat.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let lines: Vec<Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 3, "an empty line asks nothing");
+    let asked = |at: usize| lines[at]["standalone"]["query"].as_str().unwrap();
+    assert!(asked(1).contains("value") && asked(1).ends_with("and when is it freed?"), "{lines:?}");
+    assert_eq!(asked(2), "and when is it freed?", "/new forgets");
 }
 
 #[test]
@@ -206,6 +241,13 @@ fn a_run_file_scores_as_the_run_it_was_written_from() {
     assert!(told.contains("no weight for max_sim"), "{told}");
 }
 
+/// The canonical text that an index holds of a document.
+fn stored_text(index: &str, document: &str) -> String {
+    let options = OpenOptions { encoder: None, verify: Verify::Auto };
+    let searcher = Index::open(Path::new(index), options).unwrap().searcher();
+    searcher.document(&DocumentId::new(document).unwrap()).unwrap().unwrap().text
+}
+
 const OWNERSHIP: &str = "# Ownership\n\nOwnership is a set of rules that govern how a program \
 manages memory.\n\n## Why it matters\n\nWithout it every allocation must be paired with exactly one \
 free.\n";
@@ -275,6 +317,36 @@ fn a_folder_of_ones_own_is_drafted_audited_scored_and_replayed() {
     assert_eq!(made["questions"], 1, "{made}");
     assert!(fs::read_to_string(&judged).unwrap().contains(query));
     assert_eq!(code(&["eval", "audit", "--questions", &judged, "--folder", &notes]), 0);
+
+    // What users said of the same passages is graded already.
+    let digest = |name: &str| text_digest(&stored_text(&index, name));
+    let said = |relevant: bool, document: &str, text: &str| {
+        format!(
+            "{{\"relevant\":{relevant},\"time\":\"2026-01-02T03:04:05.678Z\",\"collection\":\"notes\",\"generation\":1,\
+             \"query\":\"{query}\",\"document\":\"{document}\",\"text\":\"{text}\",\"span\":[0,9]}}\n"
+        )
+    };
+    let (loops, ownership) = (digest("notes/loops.md"), digest("notes/ownership.md"));
+    let feedback = said(false, "notes/loops.md", &loops)
+        + &said(true, "notes/loops.md", &loops)
+        + &said(false, "notes/ownership.md", &ownership)
+        + &said(true, "notes/ownership.md", "0123456789abcdef");
+    let feedback_path = path("feedback.jsonl");
+    fs::write(&feedback_path, feedback).unwrap();
+    let adopt = ["eval", "adopt", &feedback_path, "--feedback", "--index", &index];
+    let made = json(&[&adopt[..], &["--out", &judged, "--force", "--json"]].concat());
+    assert_eq!((&made["questions"], &made["without_relevant"]), (&1.into(), &0.into()), "{made}");
+    assert_eq!(
+        made["left_out"],
+        serde_json::json!({"redacted": 0, "replaced": 1, "outdated": 1}),
+        "{made}"
+    );
+    assert_eq!(code(&["eval", "audit", "--questions", &judged, "--folder", &notes]), 0);
+    json(&[&replay[..], &["--feedback", &feedback_path, "--force"]].concat());
+    let lines = fs::read_to_string(&export).unwrap();
+    let graded: Vec<_> = lines.lines().filter(|line| !line.contains("\"grade\":null")).collect();
+    let [graded] = graded[..] else { panic!("one has the span that was judged: {lines}") };
+    assert!(graded.contains("notes/ownership.md") && graded.contains("\"grade\":0"), "{graded}");
 
     // The file is wrong once a quote is gone, and the exit code says so.
     fs::write(path("notes/loops.md"), "# Loops\n\nRewritten.\n").unwrap();

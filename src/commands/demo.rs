@@ -6,13 +6,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use answer::{Answer, ExtractOptions, Verdict};
+use answer::{Answer, AnswerRequest, answer_question};
 use clap::Args;
 use corpora::rust_docs::{self, Listing, Origin, Profile};
 use corpora::{QuestionSplit, rust_docs_questions};
 use engine::{
-    Encoder, EncoderIdentity, Index, Manifest, OpenOptions, SearchRequest, Searcher, Strategy,
-    Verify, WriterOptions,
+    EncoderIdentity, Index, Manifest, OpenOptions, Searcher, Strategy, Verify, WriterOptions,
 };
 use eval::{LoadedEncoder, QuestionScoreReport, corpus_source, evaluate_questions, load_encoder};
 use ingest::pipeline::{IngestOptions, ingest};
@@ -89,8 +88,9 @@ struct Dropped {
 #[derive(Serialize)]
 struct AnswerBody {
     question: String,
+    abstained: bool,
     citations: Vec<CitationBody>,
-    search_ms: f64,
+    ms: f64,
 }
 
 #[derive(Serialize)]
@@ -98,7 +98,7 @@ struct CitationBody {
     document: String,
     span: [u32; 2],
     text: String,
-    verdict: &'static str,
+    verdict: String,
 }
 
 /// Runs the subcommand.
@@ -108,7 +108,6 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<()> {
         print_listing(&listing)?;
     }
     let loaded = load_encoder(&args.encoder, &FetchBar::default())?;
-    let encoder = Arc::clone(&loaded.encoder);
     let dir = models::Settings::from_env()?.home.join("demo").join(args.profile.to_string());
     let (index, ingested) = index(&dir, &listing, loaded)?;
     let info = index.info()?;
@@ -125,7 +124,7 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<()> {
     }
 
     let searcher = index.searcher();
-    let answers = answers(&searcher, encoder.as_ref(), !args.json)?;
+    let answers = answers(&searcher, !args.json)?;
     let evaluation = evaluate(&searcher)?;
     if args.json {
         print_json(&Report {
@@ -219,16 +218,11 @@ fn index(
     Ok((index, report))
 }
 
-fn answers(
-    searcher: &Searcher,
-    encoder: &dyn Encoder,
-    print: bool,
-) -> anyhow::Result<Vec<AnswerBody>> {
+fn answers(searcher: &Searcher, print: bool) -> anyhow::Result<Vec<AnswerBody>> {
     let mut bodies = Vec::with_capacity(QUESTIONS.len());
     for question in QUESTIONS {
-        let outcome = searcher.search(&SearchRequest::new(question))?;
-        let answer = answer::extract(question, &outcome.hits, encoder, &ExtractOptions::default())?;
-        let body = body(&answer, searcher, outcome.timings_ms.total)?;
+        let outcome = answer_question(searcher, &AnswerRequest::new(question))?;
+        let body = body(&outcome.answer, outcome.timings_ms.total);
         if print {
             print_answer(&body)?;
         }
@@ -237,30 +231,30 @@ fn answers(
     Ok(bodies)
 }
 
-/// Checks every citation against the stored text, and says so.
-fn body(answer: &Answer, searcher: &Searcher, search_ms: f64) -> anyhow::Result<AnswerBody> {
-    let citations = answer
-        .citations
-        .iter()
-        .map(|citation| {
-            Ok(CitationBody {
-                document: citation.document.to_string(),
-                span: [citation.span.start, citation.span.end],
-                text: citation.text.clone(),
-                verdict: match answer::check(citation, searcher)? {
-                    Verdict::Found => "found",
-                    Verdict::Differs => "differs",
-                    Verdict::NoDocument => "no document",
-                },
-            })
+fn body(answer: &Answer, ms: f64) -> AnswerBody {
+    let citations = answer.citations.iter().filter_map(|citation| {
+        let place = citation.cited.as_ref()?;
+        Some(CitationBody {
+            document: place.document.to_string(),
+            span: [place.span.start, place.span.end],
+            text: citation.quote.clone(),
+            verdict: citation.verdict.to_string(),
         })
-        .collect::<anyhow::Result<_>>()?;
-    Ok(AnswerBody { question: answer.question.clone(), citations, search_ms })
+    });
+    AnswerBody {
+        question: answer.question.clone(),
+        abstained: answer.abstained,
+        citations: citations.collect(),
+        ms,
+    }
 }
 
 fn print_answer(answer: &AnswerBody) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{}  ({:.1} ms)", answer.question, answer.search_ms)?;
+    writeln!(out, "{}  ({:.1} ms)", answer.question, answer.ms)?;
+    if answer.abstained {
+        writeln!(out, "  nothing that was found answers it")?;
+    }
     for CitationBody { document, span: [start, end], text, verdict } in &answer.citations {
         writeln!(out, "  \"{text}\"\n      {document} [{start}..{end}], {verdict}")?;
     }

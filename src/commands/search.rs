@@ -7,8 +7,8 @@ use std::sync::Arc;
 use clap::Args;
 use engine::filter::Filter;
 use engine::{
-    Added, Detail, DocumentId, Explanation, Hit, Index, LegPlace, NearDuplicates, OpenOptions,
-    OrderedBy, RerankReport, SearchError, SearchOutcome, SearchRequest, Typos, Verify, WhyNot,
+    Added, Detail, DocumentId, Explanation, Hit, Index, NearDuplicates, OpenOptions, RerankReport,
+    SearchError, SearchOutcome, SearchRequest, Typos, Verify,
 };
 
 use crate::encoder;
@@ -178,7 +178,7 @@ fn print(request: &SearchRequest, outcome: &SearchOutcome) -> io::Result<()> {
         writeln!(out, "nothing found")?;
     }
     if let (Some(id), Some(why_not)) = (&request.why_not, &outcome.why_not) {
-        writeln!(out, "why not {id}: {}", tell(why_not))?;
+        writeln!(out, "why not {id}: {why_not}")?;
     }
     if let Some(expanded) = &outcome.expanded {
         writeln!(out, "{} {}", expanded.expansion, tell_added(&expanded.added))?;
@@ -302,46 +302,6 @@ fn tell_added(added: &Added) -> String {
         Added::Variants(variants) => {
             let variants = variants.iter().map(|it| format!("{:?} ({})", it.text, it.rule));
             format!("asked also: {}", list(variants.collect(), "nothing, no rule applies"))
-        }
-    }
-}
-
-fn tell(why_not: &WhyNot) -> String {
-    let place = |leg: &str, place: &Option<LegPlace>| {
-        place.map_or(format!("not ranked in the {leg} leg"), |place| {
-            format!(
-                "rank {} in the {leg} leg ({:.4}, {:.4} below the last candidate)",
-                place.rank, place.score, place.gap
-            )
-        })
-    };
-    match why_not {
-        WhyNot::NotIndexed => "it is not in the index".to_owned(),
-        WhyNot::Filtered => "the filter excludes it".to_owned(),
-        WhyNot::BeyondDepth { depth, lexical, dense } => format!(
-            "beyond the {depth} candidates of each leg: {}; {}",
-            place("lexical", lexical),
-            place("dense", dense)
-        ),
-        WhyNot::Grouped { under } => format!("nearly the same as a hit of {under}"),
-        WhyNot::Outranked { stage, rank, score, gap } => {
-            let by = match stage {
-                OrderedBy::FirstStage => String::new(),
-                OrderedBy::Reranked { before } => format!("; rank {before} before reranking"),
-                OrderedBy::NotRead => "; the reranker did not come that far".to_owned(),
-            };
-            format!("rank {rank} with {score:.4}, {gap:.4} below the last hit{by}")
-        }
-        WhyNot::Returned { rank, capped, collapsed } => {
-            let capped = match capped {
-                0 => String::new(),
-                n => format!("; {n} more of its passages were capped"),
-            };
-            let collapsed = match collapsed {
-                0 => String::new(),
-                n => format!("; {n} more were found inside what is shown"),
-            };
-            format!("it is hit {rank}{capped}{collapsed}")
         }
     }
 }

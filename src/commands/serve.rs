@@ -7,11 +7,15 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use answer::model::{HttpModel, LanguageModel, read_models};
 use clap::Args;
 use corpora::Redaction;
 use engine::{Encoder, Index, Manifest, OpenOptions, Verify};
 use eval::RerankSetup;
-use server::{CollectionSource, LoadedReranker, Opened, QueryLog, QueryLogConfig, ServerConfig};
+use server::{
+    CollectionSource, FeedbackLog, FeedbackLogConfig, LanguageModels, LoadedReranker, Opened,
+    QueryLog, QueryLogConfig, ServerConfig,
+};
 
 use crate::encoder;
 use crate::options::{RerankArgs, RerankUse};
@@ -22,13 +26,15 @@ Examples:
   trovato serve --index notes=notes.trovato
   trovato serve --index rust=rust.trovato --index notes=notes.trovato --listen 127.0.0.1:8080
   trovato serve --index notes=notes.trovato --query-log queries.jsonl
+  trovato serve --index notes=notes.trovato --feedback feedback.jsonl
   trovato serve --index notes=notes.trovato --rerank default
   trovato serve --index notes=notes.trovato --listen 0.0.0.0:7700   (to the network, without a password)
 
   curl -s localhost:7700/v1/search -H 'Content-Type: application/json' \\
        -d '{\"query\": \"who owns a value\", \"top\": 3, \"explain\": true}'
 
-Routes: /v1/search, /v1/documents/ID, /v1/collections, /healthz, /readyz, and a page at /.
+Routes: /v1/search, /v1/documents/ID, /v1/collections, /v1/feedback, /v1/models, /v1/embeddings,
+/v1/rerank, /healthz, /readyz; /docs describes and tries them, /openapi.json is for programs; a page at /.
 Commits made to an index while it is served are picked up within seconds.
 With --rerank every search is reranked, as far as --rerank-depth and --rerank-budget-ms say;
 a request may ask for less or more (rerank_depth, rerank_budget_ms) or for \"rerank\": \"none\".
@@ -71,13 +77,26 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "MIB", default_value_t = 64, requires = "query_log",
           value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     query_log_max_mib: u64,
+
+    /// Keep what users send to /v1/feedback in this file, a JSON line each, for
+    /// `trovato eval adopt --feedback`; without, it is refused
+    #[arg(long, value_name = "FILE")]
+    feedback: Option<PathBuf>,
+
+    /// Language models that may write answers, as for `trovato ask`; a request names one
+    #[arg(long, value_name = "FILE", env = "TROVATO_MODELS")]
+    models: Option<PathBuf>,
+
+    /// What is replaced in the queries of feedback, as for --query-log-redact
+    #[arg(long, value_name = "RULES", default_value_t = Redaction::default(), requires = "feedback")]
+    feedback_redact: Redaction,
 }
 
 /// `NAME=DIR`.
 #[derive(Clone, Debug)]
-struct NamedIndex {
-    name: String,
-    dir: PathBuf,
+pub(super) struct NamedIndex {
+    pub(super) name: String,
+    pub(super) dir: PathBuf,
 }
 
 impl FromStr for NamedIndex {
@@ -103,6 +122,9 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<()> {
         query_log,
         query_log_redact,
         query_log_max_mib,
+        feedback,
+        feedback_redact,
+        models,
     } = args;
     let query_log = query_log
         .map(|path| {
@@ -111,6 +133,12 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<()> {
                 max_bytes: query_log_max_mib << 20,
                 ..QueryLogConfig::new(path)
             })
+        })
+        .transpose()?;
+    let feedback = feedback
+        .map(|path| {
+            let config = FeedbackLogConfig::new(path);
+            FeedbackLog::open(FeedbackLogConfig { redaction: feedback_redact, ..config })
         })
         .transpose()?;
     let encoders = Arc::new(Encoders::default());
@@ -124,7 +152,19 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<()> {
     let mut config = ServerConfig::new(listen, collections);
     config.allowed_hosts = allowed_hosts;
     config.query_log = query_log;
+    config.feedback = feedback;
+    config.language_models = language_models(models.as_deref())?;
     serve(config)
+}
+
+/// The models of a file, each with its key.
+fn language_models(path: Option<&Path>) -> anyhow::Result<LanguageModels> {
+    let configs = path.map(read_models).transpose()?.unwrap_or_default();
+    let models = configs.into_iter().map(|config| {
+        let model: Arc<dyn LanguageModel> = Arc::new(HttpModel::from_environment(config)?);
+        Ok(model)
+    });
+    models.collect()
 }
 
 /// Serves until the process is told to stop, and prints the address when
@@ -142,7 +182,8 @@ pub(crate) fn serve(mut config: ServerConfig) -> anyhow::Result<()> {
     Ok(ended?)
 }
 
-fn open(dir: &Path, encoders: &Encoders, rerank: &RerankArgs) -> anyhow::Result<Opened> {
+/// Opens an index with the encoder it was made with, and its reranker.
+pub(super) fn open(dir: &Path, encoders: &Encoders, rerank: &RerankArgs) -> anyhow::Result<Opened> {
     let encoder = Some(encoders.of_index(dir)?);
     let reranker = rerank.load(encoder.as_ref(), &FetchBar::default(), RerankUse::Waiting)?;
     let reranker = reranker.map(|RerankSetup { pipeline, options }| {
@@ -155,7 +196,7 @@ fn open(dir: &Path, encoders: &Encoders, rerank: &RerankArgs) -> anyhow::Result<
 
 /// Encoders by name, so that indexes of one model share its sessions.
 #[derive(Default)]
-struct Encoders(Mutex<HashMap<String, Arc<dyn Encoder>>>);
+pub(super) struct Encoders(Mutex<HashMap<String, Arc<dyn Encoder>>>);
 
 impl Encoders {
     fn of_index(&self, dir: &Path) -> anyhow::Result<Arc<dyn Encoder>> {
