@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
+use engine::filter::Filter;
 use engine::{Encoder, Expansion, Fusion, Mixer, RerankOptions, RerankPipeline, Strategy};
 use eval::{
     DEFAULT_RERANK_BUDGET_MS, DEFAULT_RERANKER, NO_RERANKER, RerankSetup, load_reranker,
@@ -56,6 +57,11 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     serde_json::to_writer_pretty(&mut out, value)?;
     writeln!(out)?;
     Ok(())
+}
+
+/// Reads `--filter`.
+pub(crate) fn parse_filter(text: &str) -> Result<Filter, String> {
+    Filter::parse(text).map_err(|error| error.to_string())
 }
 
 /// Which legs a search uses.

@@ -22,7 +22,7 @@ use engine::{
 use server::{AnswerBody, Asked, EXTRACTIVE};
 
 use crate::encoder;
-use crate::options::{RerankArgs, RerankUse, StrategyArgs, UsageError};
+use crate::options::{self, RerankArgs, RerankUse, StrategyArgs, UsageError};
 use crate::progress::FetchBar;
 
 /// How questions are answered.
@@ -39,7 +39,7 @@ pub(super) struct AnsweringArgs {
     rerank: RerankArgs,
 
     /// Which documents may be quoted, for example 'year >= 2020 and lang = en'
-    #[arg(long, value_name = "EXPR", value_parser = parse_filter)]
+    #[arg(long, value_name = "EXPR", value_parser = options::parse_filter)]
     filter: Option<Filter>,
 
     /// Hits that an answer is made of
@@ -63,10 +63,6 @@ pub(super) struct AnsweringArgs {
     /// Token budget of the passages it is made of
     #[arg(long, value_name = "TOKENS", default_value_t = ContextOptions::default().budget_tokens)]
     context_tokens: usize,
-}
-
-fn parse_filter(text: &str) -> Result<Filter, String> {
-    Filter::parse(text).map_err(|error| error.to_string())
 }
 
 /// An open index with what reads it.

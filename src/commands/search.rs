@@ -48,7 +48,7 @@ pub(crate) struct SearchArgs {
     rerank: RerankArgs,
 
     /// Which documents may be found, for example 'year >= 2020 and lang = en'
-    #[arg(long, value_name = "EXPR", value_parser = parse_filter)]
+    #[arg(long, value_name = "EXPR", value_parser = options::parse_filter)]
     filter: Option<Filter>,
 
     /// How many hits
@@ -101,10 +101,6 @@ enum VerifyName {
     Full,
     /// Headers and bounds.
     Lazy,
-}
-
-fn parse_filter(text: &str) -> Result<Filter, String> {
-    Filter::parse(text).map_err(|error| error.to_string())
 }
 
 fn parse_id(text: &str) -> Result<DocumentId, String> {

@@ -38,8 +38,12 @@ struct Draft<'a> {
     text: &'a str,
 }
 
-/// The sentences of a context, best first; with a reranker only those that it read.
-pub(super) fn rated(
+/// The sentences of a context with what is known of them, best first; with a reranker
+/// only those that it read. What an answer's weights are fitted to.
+///
+/// # Errors
+/// [`ExtractError`].
+pub fn rated_sentences(
     question: &str,
     context: &Context,
     searcher: &Searcher,

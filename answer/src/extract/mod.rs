@@ -17,7 +17,7 @@ use engine::{EncodeError, RerankError, Reranker, SearchError, Searcher, Span};
 use crate::answer::{Answer, Claim, cited_text};
 use crate::citation::{Citation, Place, Verdict};
 use crate::context::Context;
-pub use candidates::Candidate;
+pub use candidates::{Candidate, rated_sentences};
 pub use features::{SentenceFeature, SentenceFeatures};
 pub use weights::{AnswerWeights, WeightsError};
 
@@ -86,23 +86,8 @@ pub fn extract(
     reranker: Option<&dyn Reranker>,
     options: &ExtractOptions,
 ) -> Result<Answer, ExtractError> {
-    let candidates = candidates::rated(question, context, searcher, reranker, options)?;
+    let candidates = rated_sentences(question, context, searcher, reranker, options)?;
     Ok(answer(question, context, &candidates, reranker.is_some(), options))
-}
-
-/// The candidates of an answer with their features, best first: what its weights are
-/// fitted to.
-///
-/// # Errors
-/// [`ExtractError`].
-pub fn rated_sentences(
-    question: &str,
-    context: &Context,
-    searcher: &Searcher,
-    reranker: Option<&dyn Reranker>,
-    options: &ExtractOptions,
-) -> Result<Vec<Candidate>, ExtractError> {
-    candidates::rated(question, context, searcher, reranker, options)
 }
 
 fn answer(

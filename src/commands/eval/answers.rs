@@ -8,16 +8,15 @@ use answer::{AnswerRequest, AnswerWeights, ContextOptions, ExtractOptions};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use corpora::{BeirCollection, rust_docs_questions};
-use engine::{Index, OpenOptions, SearchRequest, Searcher, Verify};
+use engine::{SearchRequest, Searcher};
 use eval::{
     AnswerReport, AnswerSet, Estimate, EvalProgress, KeepSentences, Percentiles, evaluate_answers,
-    index_books, index_collection, write_sentences,
+    index_collection, write_sentences,
 };
 use ingest::chunk::ChunkerSpec;
 
 use super::question_file::{SplitName, read_questions};
 use super::recipe::{EvalBars, RecipeArgs, index_cache};
-use crate::encoder;
 use crate::options::{RerankArgs, RerankUse, StrategyArgs, UsageError, print_json};
 use crate::progress::FetchBar;
 
@@ -175,13 +174,8 @@ fn asked(args: &AnswersArgs, bars: &EvalBars) -> anyhow::Result<(Searcher, Answe
             None => rust_docs_questions()?,
         };
         questions.retain(|question| split.holds(question.split));
-        let index = if let Some(dir) = &args.index {
-            let loaded = encoder::for_index(dir, &FetchBar::default())?;
-            Index::open(dir, OpenOptions { encoder: Some(loaded.encoder), verify: Verify::Auto })?
-        } else {
-            let recipe = args.recipe.load(args.chunker.clone())?;
-            index_books(&recipe, (&index_cache()?, args.recipe.reuse()), bars.indexing())?.index
-        };
+        let index =
+            args.recipe.index_of_guides(args.index.as_deref(), args.chunker.clone(), bars)?;
         let searcher = index.searcher();
         let set = AnswerSet::of_questions(&searcher, &questions)?;
         (searcher, set)

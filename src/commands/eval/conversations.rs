@@ -5,15 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use corpora::{Conversation, rust_docs_conversations};
-use engine::{Index, OpenOptions, Verify};
-use eval::{ConversationReport, EvalProgress, evaluate_conversations, index_books};
+use eval::{ConversationReport, evaluate_conversations};
 use serde::Serialize;
 
 use super::question_file::SplitName;
-use super::recipe::{EvalBars, RecipeArgs, index_cache};
-use crate::encoder;
+use super::recipe::{EvalBars, RecipeArgs};
 use crate::options::{StrategyArgs, print_json};
-use crate::progress::FetchBar;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,14 +54,7 @@ struct Report {
 pub(super) fn run(args: &ConversationsArgs) -> anyhow::Result<()> {
     let strategy = args.strategy.resolve()?;
     let conversations = rust_docs_conversations()?;
-    let index = if let Some(dir) = &args.index {
-        let loaded = encoder::for_index(dir, &FetchBar::default())?;
-        Index::open(dir, OpenOptions { encoder: Some(loaded.encoder), verify: Verify::Auto })?
-    } else {
-        let bars = EvalBars::new();
-        let recipe = args.recipe.load(None)?;
-        index_books(&recipe, (&index_cache()?, args.recipe.reuse()), bars.indexing())?.index
-    };
+    let index = args.recipe.index_of_guides(args.index.as_deref(), None, &EvalBars::new())?;
     let searcher = index.searcher();
     let group = |needs_history: bool| {
         let chosen: Vec<&Conversation> = conversations

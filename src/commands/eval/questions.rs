@@ -7,17 +7,13 @@ use std::path::PathBuf;
 use clap::Args;
 use corpora::rust_docs::{PageManifest, RustDocs};
 use corpora::{Question, rust_docs_questions};
-use engine::{Expansion, Index, OpenOptions, Strategy, Verify};
-use eval::{
-    EvalProgress, QuestionScoreReport, QuestionSystem, RerankSetup, drafts_notice,
-    evaluate_questions, index_books,
-};
+use engine::{Expansion, Strategy};
+use eval::{QuestionScoreReport, QuestionSystem, RerankSetup, drafts_notice, evaluate_questions};
 use ingest::chunk::ChunkerSpec;
 
 use super::question_file::{SplitName, read_questions};
-use super::recipe::{EvalBars, RecipeArgs, index_cache};
+use super::recipe::{EvalBars, RecipeArgs};
 use super::table::print_questions;
-use crate::encoder;
 use crate::options::{RerankArgs, RerankUse, print_json};
 use crate::progress::FetchBar;
 
@@ -70,14 +66,8 @@ pub(super) struct QuestionsArgs {
 
 pub(super) fn run(args: &QuestionsArgs) -> anyhow::Result<()> {
     let questions = questions(args)?;
-    let index = if let Some(dir) = &args.index {
-        let loaded = encoder::for_index(dir, &FetchBar::default())?;
-        Index::open(dir, OpenOptions { encoder: Some(loaded.encoder), verify: Verify::Auto })?
-    } else {
-        let recipe = args.recipe.load(args.chunker.clone())?;
-        let bars = EvalBars::new();
-        index_books(&recipe, (&index_cache()?, args.recipe.reuse()), bars.indexing())?.index
-    };
+    let (dir, chunker) = (args.index.as_deref(), args.chunker.clone());
+    let index = args.recipe.index_of_guides(dir, chunker, &EvalBars::new())?;
     let rerank = args.rerank.load(index.encoder(), &FetchBar::default(), RerankUse::Hits)?;
     let systems = systems(args.expansion, rerank);
     let report = evaluate_questions(&index.searcher(), &questions, &systems)?;

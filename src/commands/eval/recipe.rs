@@ -1,14 +1,15 @@
 //! `--encoder` and `--chunker`, and the cache of evaluation indexes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use engine::VectorLayout;
-use eval::{EvalProgress, IndexCache, LoadedEncoder, Recipe, Reuse, load_encoder};
+use engine::{Index, OpenOptions, VectorLayout, Verify};
+use eval::{EvalProgress, IndexCache, LoadedEncoder, Recipe, Reuse, index_books, load_encoder};
 use indicatif::ProgressBar;
 use ingest::chunk::ChunkerSpec;
 use ingest::pipeline::Progress;
 
+use crate::encoder;
 use crate::progress::{FetchBar, IngestBars, count_bar};
 
 /// What an evaluation index is built with.
@@ -51,6 +52,22 @@ impl RecipeArgs {
     /// Loads the encoder alone.
     pub(super) fn load_encoder(&self) -> anyhow::Result<LoadedEncoder> {
         Ok(load_encoder(&self.encoder, &FetchBar::default())?)
+    }
+
+    /// The index at `dir`, with its encoder; where none is named, one of the guides by
+    /// this recipe, from the cache or built now.
+    pub(super) fn index_of_guides(
+        &self,
+        dir: Option<&Path>,
+        chunker: Option<ChunkerSpec>,
+        bars: &EvalBars,
+    ) -> anyhow::Result<Index> {
+        if let Some(dir) = dir {
+            let encoder = Some(encoder::for_index(dir, &FetchBar::default())?.encoder);
+            return Ok(Index::open(dir, OpenOptions { encoder, verify: Verify::Auto })?);
+        }
+        let recipe = self.load(chunker)?;
+        Ok(index_books(&recipe, (&index_cache()?, self.reuse()), bars.indexing())?.index)
     }
 
     /// Whether an index of an earlier run may be used.
