@@ -1,12 +1,13 @@
 //! Sentences with what is known of them, best first.
 
 use engine::{
-    DocumentId, QueryWords, RerankPassage, RerankQuery, Reranker, Searcher, Span, TextRole,
-    WordWeight,
+    DocumentId, Encoder, QueryWords, RerankPassage, RerankQuery, Reranker, Searcher, Span,
+    TextRole, WordWeight,
 };
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::features::{SentenceFeature, SentenceFeatures};
+use super::weights::Logistic;
 use super::{ExtractError, ExtractOptions};
 use crate::context::{Context, ContextPassage};
 use crate::sentence::{Sentence, sentences};
@@ -38,8 +39,8 @@ struct Draft<'a> {
     text: &'a str,
 }
 
-/// The sentences of a context with what is known of them, best first; with a reranker
-/// only those that it read. What an answer's weights are fitted to.
+/// The sentences of a context that reach the last rung of the ladder, with what is
+/// known of them, best first. What an answer's weights are fitted to.
 ///
 /// # Errors
 /// [`ExtractError`].
@@ -55,9 +56,29 @@ pub fn rated_sentences(
         return Ok(Vec::new());
     }
     let words = searcher.query_words(question)?;
+    match_words(&mut drafts, &words);
+    best_first(&mut drafts, &options.weights.words.sentence);
+    let max_read = options.max_read.max(1);
+    if let Some(encoder) = searcher.encoder() {
+        let compared =
+            if reranker.is_some() { max_read + max_read / 2 } else { options.max_compared };
+        drafts.truncate(compared.max(1));
+        compare(&mut drafts, question, encoder.as_ref())?;
+        best_first(&mut drafts, &options.weights.compared.sentence);
+    }
+    if let Some(reranker) = reranker {
+        drafts.truncate(max_read);
+        read(&mut drafts, question, &words, reranker)?;
+        best_first(&mut drafts, &options.weights.read.sentence);
+    }
+    Ok(drafts.into_iter().map(|draft| draft.candidate).collect())
+}
+
+/// The first rung: words that sentence, passage and question share.
+fn match_words(drafts: &mut [Draft<'_>], words: &QueryWords) {
     let mut around = Surroundings::default();
-    for draft in &mut drafts {
-        around.look_at(draft.passage, &words);
+    for draft in drafts {
+        around.look_at(draft.passage, words);
         let places = words.places(draft.text);
         let together: Vec<_> = places.iter().chain(&around.headings).copied().collect();
         let features = &mut draft.candidate.features;
@@ -66,42 +87,43 @@ pub fn rated_sentences(
         features.set(SentenceFeature::ContextMatch, words.share(&together));
         features.set(SentenceFeature::CodeMatch, words.identifier_share(draft.text));
     }
-    if let Some(encoder) = searcher.encoder() {
-        let texts: Vec<&str> = drafts.iter().map(|draft| draft.text).collect();
-        let query = encoder.encode(&[question], TextRole::Query)?;
-        let vectors = encoder.encode(&texts, TextRole::Passage)?;
-        let query = query.row(0).unwrap_or_default();
-        for (at, draft) in drafts.iter_mut().enumerate() {
-            let row = vectors.row(at).unwrap_or_default();
-            let cosine: f32 = query.iter().zip(row).map(|(x, y)| x * y).sum();
-            draft.candidate.features.set(SentenceFeature::Cosine, f64::from(cosine));
-        }
+}
+
+/// The second: how near the sentence's vector is to the question's.
+fn compare(
+    drafts: &mut [Draft<'_>],
+    question: &str,
+    encoder: &dyn Encoder,
+) -> Result<(), ExtractError> {
+    let texts: Vec<&str> = drafts.iter().map(|draft| draft.text).collect();
+    let query = encoder.encode(&[question], TextRole::Query)?;
+    let vectors = encoder.encode(&texts, TextRole::Passage)?;
+    let query = query.row(0).unwrap_or_default();
+    for (at, draft) in drafts.iter_mut().enumerate() {
+        let row = vectors.row(at).unwrap_or_default();
+        let cosine: f32 = query.iter().zip(row).map(|(x, y)| x * y).sum();
+        draft.candidate.features.set(SentenceFeature::Cosine, f64::from(cosine));
     }
-    let judge = &options.weights.unread.sentence;
-    for draft in &mut drafts {
-        draft.candidate.chance = judge.apply(&draft.candidate.features);
+    Ok(())
+}
+
+/// The third: what a reranker makes of question and sentence together.
+fn read(
+    drafts: &mut [Draft<'_>],
+    question: &str,
+    words: &QueryWords,
+    reranker: &dyn Reranker,
+) -> Result<(), ExtractError> {
+    let weights: Vec<_> =
+        words.words().iter().map(|word| WordWeight { span: word.span, idf: word.idf }).collect();
+    let query = RerankQuery { text: question, word_weights: &weights };
+    let texts: Vec<String> = drafts.iter().map(Draft::titled).collect();
+    let passages: Vec<_> = texts.iter().map(|text| RerankPassage::from(text.as_str())).collect();
+    let scores = reranker.score(&query, &passages)?;
+    for (draft, score) in drafts.iter_mut().zip(scores) {
+        draft.candidate.features.set(SentenceFeature::Rerank, f64::from(score));
     }
-    best_first(&mut drafts);
-    if let Some(reranker) = reranker {
-        drafts.truncate(options.max_read.max(1));
-        let weights: Vec<_> = words
-            .words()
-            .iter()
-            .map(|word| WordWeight { span: word.span, idf: word.idf })
-            .collect();
-        let query = RerankQuery { text: question, word_weights: &weights };
-        let texts: Vec<String> = drafts.iter().map(Draft::titled).collect();
-        let passages: Vec<_> =
-            texts.iter().map(|text| RerankPassage::from(text.as_str())).collect();
-        let scores = reranker.score(&query, &passages)?;
-        let judge = &options.weights.read.sentence;
-        for (draft, score) in drafts.iter_mut().zip(scores) {
-            draft.candidate.features.set(SentenceFeature::Rerank, f64::from(score));
-            draft.candidate.chance = judge.apply(&draft.candidate.features);
-        }
-        best_first(&mut drafts);
-    }
-    Ok(drafts.into_iter().map(|draft| draft.candidate).collect())
+    Ok(())
 }
 
 /// What is known of the passage that sentences are looked at in, once for all of them.
@@ -168,8 +190,11 @@ fn candidate(passage: &ContextPassage, at: usize, sentence: Sentence, text: &str
     }
 }
 
-/// By chance; equal ones as they were found.
-fn best_first(drafts: &mut [Draft<'_>]) {
+/// By the chance that a rung gives them; equal ones as they were.
+fn best_first(drafts: &mut [Draft<'_>], rung: &Logistic) {
+    for draft in drafts.iter_mut() {
+        draft.candidate.chance = rung.apply(&draft.candidate.features);
+    }
     drafts.sort_by(|a, b| b.candidate.chance.total_cmp(&a.candidate.chance));
 }
 

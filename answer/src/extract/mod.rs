@@ -1,12 +1,13 @@
 //! The extractive answer: sentences of the context, quoted, and the courage to say
 //! that nothing there answers.
 //!
-//! Every sentence of the best passages is a candidate. What is cheap to know of each
-//! chooses those that a reranker reads, if there is one; its score and the rest make
-//! the chance that the sentence answers ([`AnswerWeights`]). The best are quoted in
-//! the order in which they stand, neighbours as one quotation. Another regression says
-//! how likely the index holds an answer at all, at even odds beforehand: the answer's
-//! confidence. No key, no network, no word that is not in a document.
+//! Every sentence of the best passages is a candidate. A ladder chooses: the question's
+//! words choose those that are encoded, their vectors those that a reranker reads, if
+//! there is one; what is known at the last rung makes the chance that a sentence
+//! answers ([`AnswerWeights`]). The best are quoted in the order in which they stand,
+//! neighbours as one quotation. Another regression says how likely the index holds an
+//! answer at all, at even odds beforehand: the answer's confidence. No key, no network,
+//! no word that is not in a document.
 
 mod candidates;
 mod features;
@@ -19,6 +20,7 @@ use crate::citation::{Citation, Place, Verdict};
 use crate::context::Context;
 pub use candidates::{Candidate, rated_sentences};
 pub use features::{SentenceFeature, SentenceFeatures};
+use weights::Judge;
 pub use weights::{AnswerWeights, WeightsError};
 
 /// How much is read and quoted.
@@ -26,9 +28,13 @@ pub use weights::{AnswerWeights, WeightsError};
 pub struct ExtractOptions {
     /// Most citations; at least 1 counts.
     pub max_citations: usize,
-    /// Most sentences that are compared with the question, those of the best passages.
+    /// Most sentences that are looked at, those of the best passages.
     pub max_sentences: usize,
-    /// Most of them that a reranker reads.
+    /// Most of them whose vectors are compared with the question's, chosen by words. An
+    /// answer's time goes here: each is encoded.
+    pub max_compared: usize,
+    /// Most of them that a reranker reads; with one, half as many again are compared,
+    /// so that vectors have a say in which.
     pub max_read: usize,
     /// A further sentence is quoted when its chance is at least this share of the best
     /// one's.
@@ -42,6 +48,8 @@ impl Default for ExtractOptions {
         Self {
             max_citations: 3,
             max_sentences: 80,
+            // On the dev questions the best sentence among 16 is the best among all.
+            max_compared: 16,
             max_read: 16,
             min_share: 0.6,
             weights: AnswerWeights::shipped(),
@@ -87,17 +95,17 @@ pub fn extract(
     options: &ExtractOptions,
 ) -> Result<Answer, ExtractError> {
     let candidates = rated_sentences(question, context, searcher, reranker, options)?;
-    Ok(answer(question, context, &candidates, reranker.is_some(), options))
+    let judge = options.weights.last_rung(searcher.encoder().is_some(), reranker.is_some());
+    Ok(answer(question, context, &candidates, judge, options))
 }
 
 fn answer(
     question: &str,
     context: &Context,
     candidates: &[Candidate],
-    is_read: bool,
+    judge: &Judge,
     options: &ExtractOptions,
 ) -> Answer {
-    let judge = if is_read { &options.weights.read } else { &options.weights.unread };
     let Some(best) = candidates.first() else {
         return Answer::abstained(question, Some(0.0), Vec::new());
     };

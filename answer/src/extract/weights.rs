@@ -1,9 +1,9 @@
 //! The weights of an extractive answer: which sentence, and whether any.
 //!
-//! Three logistic regressions over [`SentenceFeature`]s, in a file one can read: the
-//! chance that a sentence answers, with and without a reranker's score, and the chance
-//! that the best one found does so at all. docs/experiments/answers.md says what they
-//! were fitted to and how they do elsewhere.
+//! Logistic regressions over [`SentenceFeature`]s, in a file one can read. Two for each
+//! rung of the ladder, words, vectors, a reranker's score: the chance that a sentence
+//! answers, and the chance that the best one found does so at all.
+//! docs/experiments/answers.md says what they were fitted to and how they do elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::features::{SentenceFeature, SentenceFeatures};
 const SHIPPED: &str = include_str!("weights.json");
 
 /// The version of the file that this build reads.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Weights that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +71,7 @@ pub(super) struct Confidence {
     pub(super) threshold: f64,
 }
 
-/// The weights for answers with a reranker's scores, or for those without.
+/// The weights of a rung.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Judge {
     pub(super) sentence: Logistic,
@@ -83,9 +83,11 @@ pub(super) struct Judge {
 pub struct AnswerWeights {
     /// Who set them.
     name: String,
-    /// Without a reranker; also what chooses the sentences that one reads.
-    pub(super) unread: Judge,
-    /// With a reranker.
+    /// By words alone.
+    pub(super) words: Judge,
+    /// By vectors, too.
+    pub(super) compared: Judge,
+    /// By a reranker's score, too.
     pub(super) read: Judge,
 }
 
@@ -94,7 +96,8 @@ pub struct AnswerWeights {
 struct Stored {
     format: u32,
     name: String,
-    unread: StoredJudge,
+    words: StoredJudge,
+    compared: StoredJudge,
     read: StoredJudge,
 }
 
@@ -127,16 +130,25 @@ impl AnswerWeights {
     /// # Errors
     /// [`WeightsError`], with what is wrong.
     pub fn from_json(text: &str) -> Result<Self, WeightsError> {
-        let Stored { format, name, unread, read } = serde_json::from_str(text)?;
+        let Stored { format, name, words, compared, read } = serde_json::from_str(text)?;
         if format != FORMAT {
             return Err(WeightsError::Format { found: format });
         }
-        Ok(Self { name, unread: judge(unread)?, read: judge(read)? })
+        Ok(Self { name, words: judge(words)?, compared: judge(compared)?, read: judge(read)? })
     }
 
     /// Who set them.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The weights of the last rung that an answer reaches.
+    pub(super) fn last_rung(&self, has_encoder: bool, has_reranker: bool) -> &Judge {
+        match (has_reranker, has_encoder) {
+            (true, _) => &self.read,
+            (false, true) => &self.compared,
+            (false, false) => &self.words,
+        }
     }
 }
 
@@ -179,9 +191,10 @@ mod tests {
         near.set(SentenceFeature::Cosine, 0.9);
         near.set(SentenceFeature::WordMatch, 1.0);
         near.set(SentenceFeature::ContextMatch, 1.0);
+        near.set(SentenceFeature::PassageMatch, 1.0);
         near.set(SentenceFeature::Rerank, 0.9);
         let far = SentenceFeatures::default();
-        for judge in [&weights.unread, &weights.read] {
+        for judge in [&weights.words, &weights.compared, &weights.read] {
             assert!(judge.sentence.apply(&near) > judge.sentence.apply(&far));
             let chance = &judge.confidence.chance;
             assert!(chance.apply(&near) > judge.confidence.threshold);
@@ -195,7 +208,7 @@ mod tests {
         let error = with("\"cosine\"", "\"cosinus\"").unwrap_err();
         assert!(error.to_string().contains("\"cosinus\" is no feature"), "{error}");
         assert!(matches!(
-            with("\"format\": 1", "\"format\": 7"),
+            with("\"format\": 2", "\"format\": 7"),
             Err(WeightsError::Format { found: 7 })
         ));
         assert!(matches!(
