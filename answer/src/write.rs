@@ -1,11 +1,14 @@
-//! An answer in a model's words: asked for, read, grounded.
+//! An answer in a model's words, or in a caller's form: asked for and read.
 
 use std::time::Duration;
 
 use crate::context::Context;
 use crate::ground::prompt_passages;
-use crate::model::{Completion, LanguageModel, ModelError, StopReason, Usage};
-use crate::prompt::{ParsedAnswer, Prompt, PromptError, PromptInputs, ReplyError};
+use crate::model::{
+    Completed, Completion, LanguageModel, MAX_PROBLEMS, ModelError, Schema, StopReason, Structured,
+    StructuredError, Usage, complete_read,
+};
+use crate::prompt::{ParsedAnswer, Prompt, PromptError, PromptInputs, ReplyError, ReplyForm};
 
 /// How an answer was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,8 +19,10 @@ pub struct Written {
     pub prompt: (String, String),
     /// Tokens and money.
     pub usage: Usage,
-    /// How often it was asked again.
+    /// How often it was asked again, as a request failed.
     pub retries: u32,
+    /// How often it was told what was wrong with its reply: 0 or 1, and 0 for prose.
+    pub repairs: u32,
     /// From asking to the first piece of the reply.
     pub first_piece: Option<Duration>,
     /// Whether the reply ended at the limit of output tokens: its end is missing.
@@ -35,7 +40,7 @@ pub enum WriteError {
     /// The model failed.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// Its reply cannot be read.
+    /// Its reply cannot be read as prose.
     #[error("model {model} answered, but {source}")]
     Reply {
         /// Which model.
@@ -43,6 +48,9 @@ pub enum WriteError {
         /// What is wrong with the reply.
         source: ReplyError,
     },
+    /// Its reply does not fit, and asking again did not help.
+    #[error(transparent)]
+    Structured(#[from] StructuredError),
 }
 
 /// Has a model answer from a context.
@@ -50,7 +58,9 @@ pub enum WriteError {
 /// An empty context is not put to it: nothing could be cited, so it counts as refused.
 ///
 /// # Arguments
-/// * `on_piece` - is handed the reply as it comes, markers and all.
+/// * `schema` - what the answer's value must fit, for a prompt with [`ReplyForm::Value`].
+/// * `on_piece` - is handed prose as it comes, markers and all. What is no prose is checked
+///   when it is whole, and the model told once what does not fit.
 ///
 /// # Errors
 /// [`WriteError`].
@@ -58,36 +68,79 @@ pub async fn write(
     model: &dyn LanguageModel,
     prompt: &Prompt,
     question: &str,
+    schema: Option<&Schema>,
     context: &Context,
     on_piece: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Written, WriteError> {
-    let named = (prompt.name(), prompt.fingerprint());
     if context.passages.is_empty() {
         return Ok(Written {
             model: model.name().to_owned(),
-            prompt: named,
+            prompt: (prompt.name(), prompt.fingerprint()),
             usage: Usage::default(),
             retries: 0,
+            repairs: 0,
             first_piece: None,
             is_cut: false,
-            reply: ParsedAnswer { abstained: true, claims: Vec::new() },
+            reply: ParsedAnswer { abstained: true, ..ParsedAnswer::default() },
         });
     }
     let passages = prompt_passages(context);
-    let inputs = PromptInputs { question, passages: &passages, schema: None };
+    let inputs = PromptInputs { question, passages: &passages, schema: schema.map(Schema::text) };
     let completion = Completion::from(prompt.fill(&inputs)?);
-    let completed = model.complete(&completion, on_piece).await?;
     let known: Vec<u32> = context.passages.iter().map(|passage| passage.number).collect();
-    let reply = prompt
-        .read_reply(&completed.text, &known)
-        .map_err(|source| WriteError::Reply { model: completed.model.clone(), source })?;
-    Ok(Written {
-        model: completed.model,
-        prompt: named,
-        usage: completed.usage,
-        retries: completed.retries,
-        first_piece: completed.first_piece,
-        is_cut: completed.stop == StopReason::Length,
-        reply,
-    })
+    let structured = match prompt.form() {
+        ReplyForm::Prose => {
+            let completed = model.complete(&completion, on_piece).await?;
+            let value = prompt
+                .read_reply(&completed.text, &known)
+                .map_err(|source| WriteError::Reply { model: completed.model.clone(), source })?;
+            Structured { value, repairs: 0, completions: vec![completed] }
+        }
+        ReplyForm::Json | ReplyForm::Value => {
+            let read = |reply: &str| fitting(prompt, reply, &known, schema);
+            complete_read(model, &completion, &read).await?
+        }
+    };
+    Ok(written(prompt, structured))
+}
+
+/// The answer in a reply, or what is wrong with it.
+fn fitting(
+    prompt: &Prompt,
+    reply: &str,
+    known: &[u32],
+    schema: Option<&Schema>,
+) -> Result<ParsedAnswer, Vec<String>> {
+    let answer = prompt.read_reply(reply, known).map_err(|error| vec![error.to_string()])?;
+    let problems = match (schema, &answer.value) {
+        (Some(schema), Some(value)) => schema.problems(value, MAX_PROBLEMS),
+        (None, _) | (_, None) => Vec::new(),
+    };
+    if problems.is_empty() {
+        Ok(answer)
+    } else {
+        Err(problems.into_iter().map(|problem| format!("value, {problem}")).collect())
+    }
+}
+
+fn written(prompt: &Prompt, structured: Structured<ParsedAnswer>) -> Written {
+    let Structured { value, repairs, completions } = structured;
+    let usages: Vec<Usage> = completions.iter().map(|completed| completed.usage).collect();
+    let retries = completions.iter().map(|completed| completed.retries).sum();
+    let first_piece = completions.first().and_then(|completed| completed.first_piece);
+    let (model, stop) = completions
+        .into_iter()
+        .next_back()
+        .map(|Completed { model, stop, .. }| (model, stop))
+        .unwrap_or((String::new(), StopReason::Finished));
+    Written {
+        model,
+        prompt: (prompt.name(), prompt.fingerprint()),
+        usage: Usage::sum(&usages),
+        retries,
+        repairs,
+        first_piece,
+        is_cut: stop == StopReason::Length,
+        reply: value,
+    }
 }

@@ -101,6 +101,9 @@ pub(crate) enum ApiError {
         "the model {model:?} wrote no answer; the server's log says why, try again or ask another"
     )]
     NotWritten { model: String },
+    /// A language model's answer is not of the form that was asked for.
+    #[error("the model {model:?} was told once and still wrote what does not fit: {problems}")]
+    Unfit { model: String, problems: String },
     /// A mistake of ours.
     #[error("the server failed on this request; its log says where")]
     Internal,
@@ -241,6 +244,9 @@ impl ApiError {
             Self::IndexFailed => (FAILED, "index_failed", none()),
             Self::NotWritten { model } => {
                 (StatusCode::BAD_GATEWAY, "not_written", Figures::of("model").value(model))
+            }
+            Self::Unfit { model, .. } => {
+                (StatusCode::BAD_GATEWAY, "unfit", Figures::of("schema").value(model))
             }
             Self::Internal => (FAILED, "internal", none()),
         }

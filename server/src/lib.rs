@@ -22,6 +22,7 @@
 //! | `GET /openapi.json`, `GET /docs` | all of this for programs; to try it |
 
 mod admission;
+mod answering;
 mod collections;
 mod connections;
 mod error;

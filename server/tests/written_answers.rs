@@ -98,6 +98,71 @@ async fn a_model_that_fails_has_a_status_and_keeps_its_words_to_the_log() {
     assert!(answer.text.contains("event: error") && answer.text.contains("not_written"));
 }
 
+const SCHEMA: &str = r#"{"type": "object", "properties": {"borrows": {"type": "boolean"}},
+    "required": ["borrows"], "additionalProperties": false}"#;
+
+fn in_a_form() -> Value {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    json!({"question": QUESTION, "model": "small", "schema": schema})
+}
+
+#[tokio::test]
+async fn a_value_fits_the_schema_after_one_repair_and_its_quotations_are_looked_up() {
+    let reply = |value: &str| {
+        says(&[&format!(
+            r#"{{"abstained": false, "value": {{"borrows": {value}}},
+            "quotes": [{{"passage": 1, "quote": "borrows a value"}}, {{"passage": 1, "quote": "frees it twice"}}]}}"#
+        )])
+    };
+    let (fixture, provider) = service([reply("\"yes\""), reply("true")]);
+    let body = ask(&fixture, in_a_form()).await.ok();
+    assert_eq!(body["value"], json!({"borrows": true}), "{body}");
+    assert_eq!(
+        (&body["written"]["prompt"], &body["written"]["repairs"]),
+        (&json!("value-v1"), &json!(1))
+    );
+    assert_eq!((&body["usage"]["input_tokens"], &body["abstained"]), (&json!(200), &json!(false)));
+    let verdicts = (&body["citations"][0]["verdict"], &body["citations"][1]["verdict"]);
+    assert_eq!(verdicts, (&json!("found"), &json!("not_found")));
+    let told = provider.asked()[1].body.to_string();
+    assert!(told.contains("value, /borrows: "), "the model is told where: {told}");
+}
+
+#[tokio::test]
+async fn a_value_that_never_fits_is_told_and_a_refusal_needs_none() {
+    let wrong = || says(&[r#"{"abstained": false, "value": {}, "quotes": []}"#]);
+    let refuses = says(&[r#"{"abstained": true, "value": null, "quotes": []}"#]);
+    let (fixture, _provider) = service([wrong(), wrong(), refuses]);
+    let told = ask(&fixture, in_a_form()).await.error(502, "unfit");
+    assert!(told["message"].as_str().unwrap().contains("\"borrows\" is a required"), "{told}");
+    let body = ask(&fixture, in_a_form()).await.ok();
+    assert_eq!((&body["abstained"], body.get("value")), (&json!(true), None));
+}
+
+#[tokio::test]
+async fn schemas_that_nothing_can_be_made_of_are_refused_by_name() {
+    let (fixture, provider) = service([]);
+    let refused = async |change: fn(&mut Value)| {
+        let mut body = in_a_form();
+        change(&mut body);
+        let told = ask(&fixture, body).await.error(400, "invalid_parameter");
+        format!("{}: {}", told["parameter"], told["message"])
+    };
+    let said = refused(|body| body["model"] = json!("extractive")).await;
+    assert!(said.starts_with("\"schema\"") && said.contains("language model"), "{said}");
+    let said = refused(|body| body["schema"] = json!({"$ref": "https://example.com"})).await;
+    assert!(said.starts_with("\"schema\"") && said.contains("refers to"), "{said}");
+    let said = refused(|body| body["prompt"] = json!("cited-v1")).await;
+    assert!(said.starts_with("\"prompt\"") && said.contains("value-v1"), "{said}");
+    let said = refused(|body| {
+        body.as_object_mut().unwrap().remove("schema");
+        body["prompt"] = json!("value-v1");
+    })
+    .await;
+    assert!(said.contains("send its `schema`"), "{said}");
+    assert!(provider.asked().is_empty());
+}
+
 #[tokio::test]
 async fn models_and_prompts_are_named_and_others_are_refused() {
     let (fixture, provider) = service([]);

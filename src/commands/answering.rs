@@ -1,12 +1,13 @@
 //! What `trovato ask` and `trovato chat` share: an index that answers, and answers for
 //! a terminal.
 
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use answer::model::{HttpModel, LanguageModel, read_models};
+use answer::model::{HttpModel, LanguageModel, Schema, read_models};
 use answer::prompt::{Prompt, ReplyForm};
 use answer::{
     AnswerError, AnswerOutcome, AnswerRequest, Citation, ContextOptions, Standalone, Turn, Verdict,
@@ -56,9 +57,15 @@ pub(super) struct AnsweringArgs {
     #[arg(long, value_name = "FILE", env = "TROVATO_MODELS")]
     models: Option<PathBuf>,
 
-    /// What a language model is told: cited-v1, json-v1 or a file
-    #[arg(long, value_name = "NAME|FILE", default_value = "cited-v1")]
-    prompt: String,
+    /// What a language model is told: cited-v1, which is the default, json-v1, value-v1 or
+    /// a file
+    #[arg(long, value_name = "NAME|FILE")]
+    prompt: Option<String>,
+
+    /// A JSON Schema, as a file, that a language model's answer must fit; it is checked and
+    /// repaired once, and the prompt is then value-v1 unless --prompt says otherwise
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
 
     /// Token budget of the passages it is made of
     #[arg(long, value_name = "TOKENS", default_value_t = ContextOptions::default().budget_tokens)]
@@ -76,6 +83,7 @@ pub(super) struct Answering {
 struct Writer {
     model: Arc<dyn LanguageModel>,
     prompt: Prompt,
+    schema: Option<Schema>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -133,7 +141,13 @@ impl AnsweringArgs {
     /// [`UsageError`] for a name that no file knows.
     fn writer(&self) -> anyhow::Result<Option<Writer>> {
         if self.model == EXTRACTIVE {
-            return Ok(None);
+            let told = match (&self.prompt, &self.schema) {
+                (Some(_), _) => "--prompt",
+                (None, Some(_)) => "--schema",
+                (None, None) => return Ok(None),
+            };
+            let told = format!("{told} is for a language model; name one with --model");
+            return Err(UsageError(told).into());
         }
         let Some(path) = &self.models else {
             let told = format!(
@@ -152,8 +166,18 @@ impl AnsweringArgs {
         };
         let model = HttpModel::from_environment(configs.swap_remove(at))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let prompt = read_prompt(&self.prompt)?;
-        Ok(Some(Writer { model: Arc::new(model), prompt, runtime }))
+        let schema = self.schema.as_deref().map(read_schema).transpose()?;
+        let default = if schema.is_some() { "value-v1" } else { "cited-v1" };
+        let prompt = read_prompt(self.prompt.as_deref().unwrap_or(default))?;
+        if (prompt.form() == ReplyForm::Value) != schema.is_some() {
+            let told = if schema.is_some() {
+                "answers to this --prompt have no value for --schema; leave it out, or use value-v1"
+            } else {
+                "this --prompt asks for a value; describe it with --schema"
+            };
+            return Err(UsageError(told.to_owned()).into());
+        }
+        Ok(Some(Writer { model: Arc::new(model), prompt, schema, runtime }))
     }
 }
 
@@ -164,6 +188,14 @@ pub(super) fn read_prompt(name: &str) -> anyhow::Result<Prompt> {
         return Prompt::read(path).with_context(|| format!("prompt {name}"));
     }
     Prompt::built_in(name).map_err(|error| UsageError(error.to_string()).into())
+}
+
+/// The schema of a file.
+fn read_schema(path: &Path) -> anyhow::Result<Schema> {
+    let named = || format!("schema {}", path.display());
+    let text = fs::read_to_string(path).with_context(named)?;
+    let schema = serde_json::from_str(&text).with_context(named)?;
+    Schema::new(&schema).with_context(named)
 }
 
 impl Answering {
@@ -197,8 +229,9 @@ impl Answering {
         let mut wait = |_: &str| {};
         let on_piece: &mut (dyn FnMut(&str) + Send) = if shows { &mut show } else { &mut wait };
         let asked = Instant::now();
-        let Writer { model, prompt, runtime } = writer;
-        let writing = write(model.as_ref(), prompt, question, &retrieved.context, on_piece);
+        let Writer { model, prompt, schema, runtime } = writer;
+        let context = &retrieved.context;
+        let writing = write(model.as_ref(), prompt, question, schema.as_ref(), context, on_piece);
         let written = runtime.block_on(writing)?;
         let took = asked.elapsed();
         let outcome =
@@ -352,6 +385,9 @@ fn print_written(
     }
     let count = |tokens: Option<u64>| tokens.map_or_else(|| "?".to_owned(), |n| n.to_string());
     let cost = written.usage.cost_usd.map_or_else(String::new, |cost| format!(", ${cost:.6}"));
+    if written.repairs > 0 {
+        writeln!(out, "{dim}the model was told once what did not fit{plain}")?;
+    }
     writeln!(
         out,
         "{dim}{}, prompt {} ({}), {} tokens read, {} written{cost}{plain}",

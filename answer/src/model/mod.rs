@@ -39,7 +39,8 @@ pub use key::ApiKey;
 pub use pieces::{PieceStream, StreamEvent, stream};
 pub use retry::Backoff;
 pub use schema::{Schema, SchemaError};
-pub use structured::{Structured, StructuredError, complete_structured};
+pub(crate) use structured::MAX_PROBLEMS;
+pub use structured::{Structured, StructuredError, complete_read, complete_structured};
 
 /// What a model is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,6 +116,18 @@ pub struct Usage {
     /// counts is unknown. Discounts for cached tokens are not known here, so it
     /// is an upper bound.
     pub cost_usd: Option<f64>,
+}
+
+impl Usage {
+    /// Together; what one does not say, the sum does not know.
+    pub(crate) fn sum(parts: &[Self]) -> Self {
+        let tokens = |of: fn(&Self) -> Option<u64>| parts.iter().map(of).sum();
+        Self {
+            input_tokens: tokens(|usage| usage.input_tokens),
+            output_tokens: tokens(|usage| usage.output_tokens),
+            cost_usd: parts.iter().map(|usage| usage.cost_usd).sum(),
+        }
+    }
 }
 
 /// Why a model stopped.

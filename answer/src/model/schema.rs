@@ -106,7 +106,7 @@ impl Schema {
     ///
     /// # Arguments
     /// * `limit` - problems at most.
-    pub(super) fn problems(&self, value: &Value, limit: usize) -> Vec<String> {
+    pub(crate) fn problems(&self, value: &Value, limit: usize) -> Vec<String> {
         self.validator
             .iter_errors(value)
             .take(limit)

@@ -11,13 +11,13 @@ use crate::prompt::json;
 const MAX_REPAIRS: u32 = 1;
 
 /// Problems that a model is told at a time.
-const MAX_PROBLEMS: usize = 10;
+pub(crate) const MAX_PROBLEMS: usize = 10;
 
-/// A value that fits its schema.
+/// A reply that was read.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Structured {
-    /// The value.
-    pub value: Value,
+pub struct Structured<T = Value> {
+    /// What it holds.
+    pub value: T,
     /// How often the model had to be told what was wrong: 0 or 1.
     pub repairs: u32,
     /// Every completion that was paid for, the last one being `value`.
@@ -50,7 +50,7 @@ pub enum StructuredError {
         spent: Vec<Completed>,
     },
     /// It did not fit, and told why, the model did no better.
-    #[error("the model's reply does not fit the schema, repaired {repairs} times: {}",
+    #[error("the model's reply does not fit, repaired {repairs} times: {}",
         .problems.join("; "))]
     Unfit {
         /// What does not fit, each with its place.
@@ -62,7 +62,7 @@ pub enum StructuredError {
     },
 }
 
-/// Asks until a reply fits the schema, twice at most.
+/// Asks until a reply fits the schema, as [`complete_read`] does.
 ///
 /// The schema is not added to the question: a prompt shows it where it should
 /// stand. The text is not handed on as it comes, since it may not be the last.
@@ -74,6 +74,22 @@ pub async fn complete_structured(
     completion: &Completion,
     schema: &Schema,
 ) -> Result<Structured, StructuredError> {
+    complete_read(model, completion, &|reply| fitting(reply, schema)).await
+}
+
+/// Asks until a reply can be read, twice at most.
+///
+/// # Arguments
+/// * `read` - what a reply holds, or what is wrong with it, each with its place: the model
+///   is told once.
+///
+/// # Errors
+/// [`StructuredError`], with what was paid for.
+pub async fn complete_read<T>(
+    model: &dyn LanguageModel,
+    completion: &Completion,
+    read: &(dyn Fn(&str) -> Result<T, Vec<String>> + Sync),
+) -> Result<Structured<T>, StructuredError> {
     let mut completion = completion.clone();
     let mut completions = Vec::new();
     let mut repairs = 0;
@@ -83,11 +99,11 @@ pub async fn complete_structured(
             Err(source) if repairs == 0 => return Err(source.into()),
             Err(source) => return Err(StructuredError::Repair { source, spent: completions }),
         };
-        let read = fitting(&completed.text, schema);
+        let found = read(&completed.text);
         let stop = completed.stop.clone();
         let text = completed.text.clone();
         completions.push(completed);
-        let problems = match read {
+        let problems = match found {
             Ok(value) => return Ok(Structured { value, repairs, completions }),
             Err(problems) => problems,
         };
@@ -117,7 +133,7 @@ fn fitting(reply: &str, schema: &Schema) -> Result<Value, Vec<String>> {
 
 fn complaint(problems: &[String]) -> String {
     format!(
-        "That reply does not fit the JSON Schema:\n- {}\nReply with the corrected JSON alone.",
+        "That reply does not fit:\n- {}\nReply with the corrected JSON alone.",
         problems.join("\n- ")
     )
 }

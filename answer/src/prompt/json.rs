@@ -1,6 +1,7 @@
 //! Finding and reading the JSON object in a reply.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::ReplyError;
@@ -22,6 +23,13 @@ struct AnswerObject {
 #[derive(Deserialize)]
 struct ClaimObject {
     text: String,
+    quotes: Vec<QuoteObject>,
+}
+
+#[derive(Deserialize)]
+struct ValueObject {
+    abstained: bool,
+    value: Value,
     quotes: Vec<QuoteObject>,
 }
 
@@ -59,24 +67,34 @@ pub(crate) fn object(reply: &str) -> Result<Value, ReplyError> {
 }
 
 /// Reads a reply that should be one object of claims.
-pub(super) fn read(reply: &str, known: &[u32]) -> Result<ParsedAnswer, ReplyError> {
-    let object = object(reply)?;
-    let answer = AnswerObject::deserialize(&object)
-        .map_err(|error| ReplyError::WrongShape { why: error.to_string() })?;
-    let claims = answer
-        .claims
+pub(super) fn read_claims(reply: &str, known: &[u32]) -> Result<ParsedAnswer, ReplyError> {
+    let AnswerObject { abstained, claims } = shaped(reply)?;
+    let claims = claims.into_iter().map(|ClaimObject { text, quotes }| claim(text, quotes, known));
+    Ok(ParsedAnswer { abstained, claims: claims.collect(), value: None })
+}
+
+/// Reads a reply that should be one object with a value.
+pub(super) fn read_value(reply: &str, known: &[u32]) -> Result<ParsedAnswer, ReplyError> {
+    let ValueObject { abstained, value, quotes } = shaped(reply)?;
+    if abstained {
+        return Ok(ParsedAnswer { abstained, ..ParsedAnswer::default() });
+    }
+    let claims = vec![claim(value.to_string(), quotes, known)];
+    Ok(ParsedAnswer { abstained, claims, value: Some(value) })
+}
+
+fn shaped<T: DeserializeOwned>(reply: &str) -> Result<T, ReplyError> {
+    let wrong = |error: serde_json::Error| ReplyError::WrongShape { why: error.to_string() };
+    serde_json::from_value(object(reply)?).map_err(wrong)
+}
+
+fn claim(text: String, quotes: Vec<QuoteObject>, known: &[u32]) -> ParsedClaim {
+    let numbers: Vec<u32> = quotes.iter().map(|quote| quote.passage).collect();
+    let quotes = quotes
         .into_iter()
-        .map(|claim| {
-            let quotes: Vec<ParsedQuote> = claim
-                .quotes
-                .into_iter()
-                .map(|quote| ParsedQuote { text: quote.quote, passage: Some(quote.passage) })
-                .collect();
-            let numbers: Vec<u32> = quotes.iter().filter_map(|quote| quote.passage).collect();
-            ParsedClaim::new(claim.text, numbers, quotes, known)
-        })
+        .map(|quote| ParsedQuote { text: quote.quote, passage: Some(quote.passage) })
         .collect();
-    Ok(ParsedAnswer { abstained: answer.abstained, claims })
+    ParsedClaim::new(text, numbers, quotes, known)
 }
 
 #[cfg(test)]
@@ -91,7 +109,7 @@ mod tests {
 
     #[test]
     fn an_object_is_read_whatever_stands_around_it() {
-        let expected = read(REPLY, &[1, 2]).unwrap();
+        let expected = read_claims(REPLY, &[1, 2]).unwrap();
         assert_eq!(expected.claims[0].passages, [2, 9]);
         assert_eq!(expected.claims[0].unknown_passages, [9]);
         assert_eq!(expected.claims[0].quotes[0].text, "one \"owner\"");
@@ -101,7 +119,7 @@ mod tests {
             format!("Here {{as asked}} it is:\n{REPLY}\nI hope {{that}} helps."),
             format!("\u{feff}{REPLY}"),
         ] {
-            assert_eq!(read(&around, &[1, 2]).as_ref(), Ok(&expected), "{around}");
+            assert_eq!(read_claims(&around, &[1, 2]).as_ref(), Ok(&expected), "{around}");
         }
     }
 
@@ -109,25 +127,40 @@ mod tests {
     fn a_cut_reply_says_so_wherever_it_is_cut() {
         for end in 1..REPLY.len() {
             let cut = ReplyError::Truncated { bytes: end };
-            assert_eq!(read(&REPLY[..end], &[1]), Err(cut), "{end}");
+            assert_eq!(read_claims(&REPLY[..end], &[1]), Err(cut), "{end}");
         }
     }
 
     #[test]
     fn other_forms_are_named() {
-        let why = |reply| read(reply, &[1]).unwrap_err().to_string();
+        let why = |reply| read_claims(reply, &[1]).unwrap_err().to_string();
         assert!(why("I cannot").contains("no JSON object; it begins \"I cannot\""));
         assert!(why(r#"{"claims": []}"#).contains("missing field `abstained`"));
         assert!(why(r#"{"abstained": 1, "claims": []}"#).contains("expected a boolean"));
-        assert_eq!(read("  ", &[1]), Err(ReplyError::Empty));
+        assert_eq!(read_claims("  ", &[1]), Err(ReplyError::Empty));
+    }
+
+    #[test]
+    fn a_value_comes_with_its_quotations_or_is_refused_whole() {
+        let reply = r#"{"abstained": false, "value": {"owner": "one"},
+            "quotes": [{"passage": 2, "quote": "one owner"}]}"#;
+        let answer = read_value(reply, &[2]).unwrap();
+        assert_eq!(answer.value, Some(serde_json::json!({"owner": "one"})));
+        assert_eq!(answer.claims[0].text, r#"{"owner":"one"}"#);
+        assert_eq!((answer.claims[0].passages.as_slice(), answer.abstained), (&[2][..], false));
+        let refused = read_value(r#"{"abstained": true, "value": null, "quotes": []}"#, &[2]);
+        assert_eq!(refused.unwrap(), ParsedAnswer { abstained: true, ..ParsedAnswer::default() });
+        let why = read_value(r#"{"abstained": false, "quotes": []}"#, &[2]).unwrap_err();
+        assert!(why.to_string().contains("missing field `value`"), "{why}");
     }
 
     proptest! {
         #[test]
         fn nothing_panics(reply in ".{0,80}", braces in "[{}\\[\\]\",:a1 ]{0,60}") {
-            let _ = read(&reply, &[1]);
-            let _ = read(&braces, &[1]);
-            let _ = read(&format!("{reply}{REPLY}{braces}"), &[1]);
+            let _ = read_claims(&reply, &[1]);
+            let _ = read_value(&reply, &[1]);
+            let _ = read_claims(&braces, &[1]);
+            let _ = read_claims(&format!("{reply}{REPLY}{braces}"), &[1]);
         }
     }
 }

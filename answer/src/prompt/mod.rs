@@ -27,9 +27,10 @@ use crate::toml_place::{Keys, Misplaced, check_keys};
 use template::{Slot, Template};
 
 /// The prompts that come with the program, by name.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 3] = [
     ("cited-v1", include_str!("../../prompts/cited-v1.toml")),
     ("json-v1", include_str!("../../prompts/json-v1.toml")),
+    ("value-v1", include_str!("../../prompts/value-v1.toml")),
 ];
 
 /// The JSON Schema of what a prompt with [`ReplyForm::Json`] asks for.
@@ -46,6 +47,8 @@ pub enum ReplyForm {
     Prose,
     /// One object as [`CLAIMS_SCHEMA`] describes it.
     Json,
+    /// One object with a value in the caller's own form, and quotations.
+    Value,
 }
 
 /// A prompt that has been checked: every placeholder is known, none is missing.
@@ -140,7 +143,7 @@ impl Prompt {
         let template = Template::parse(&user, origin)?;
         let due: &[Slot] = match file.reply {
             ReplyForm::Prose => &[Slot::Question, Slot::Passages],
-            ReplyForm::Json => &[Slot::Question, Slot::Passages, Slot::Schema],
+            ReplyForm::Json | ReplyForm::Value => &[Slot::Question, Slot::Passages, Slot::Schema],
         };
         if let Some(missing) = due.iter().find(|slot| !template.holds(**slot)) {
             let origin = origin.to_owned();
@@ -175,6 +178,7 @@ impl Prompt {
         let form = match form {
             ReplyForm::Prose => "prose",
             ReplyForm::Json => "json",
+            ReplyForm::Value => "value",
         };
         let mut hasher = blake3::Hasher::new();
         for part in [passages::FORM, id, version.to_string().as_str(), form, system, user] {
@@ -190,15 +194,15 @@ impl Prompt {
     /// schema is given.
     ///
     /// # Errors
-    /// [`PromptError::NoSchema`] for a prose prompt that shows one.
+    /// [`PromptError::NoSchema`] for another prompt that shows one.
     pub fn fill(&self, inputs: &PromptInputs<'_>) -> Result<FilledPrompt, PromptError> {
         let schema = match (inputs.schema, self.form) {
             (Some(schema), _) => schema,
             (None, ReplyForm::Json) => CLAIMS_SCHEMA.trim_end(),
-            (None, ReplyForm::Prose) if self.template.holds(Slot::Schema) => {
+            (None, ReplyForm::Prose | ReplyForm::Value) if self.template.holds(Slot::Schema) => {
                 return Err(PromptError::NoSchema { name: self.name() });
             }
-            (None, ReplyForm::Prose) => "",
+            (None, ReplyForm::Prose | ReplyForm::Value) => "",
         };
         let passages = passages::fence(inputs.passages);
         let user = self.template.fill(|slot| match slot {
@@ -219,7 +223,8 @@ impl Prompt {
     pub fn read_reply(&self, reply: &str, known: &[u32]) -> Result<ParsedAnswer, ReplyError> {
         match self.form {
             ReplyForm::Prose => prose::read(reply, known),
-            ReplyForm::Json => json::read(reply, known),
+            ReplyForm::Json => json::read_claims(reply, known),
+            ReplyForm::Value => json::read_value(reply, known),
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn read(reply: &str, known: &[u32]) -> Result<ParsedAnswer, ReplyErro
         .into_iter()
         .filter_map(|sentence| claim(&prose, sentence, &quotes, &markers, known))
         .collect();
-    Ok(ParsedAnswer { abstained, claims })
+    Ok(ParsedAnswer { abstained, claims, value: None })
 }
 
 /// The bytes between quotation marks, the marks excluded. A quotation stays

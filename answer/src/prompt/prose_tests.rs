@@ -83,7 +83,7 @@ fn passages_that_were_never_shown_are_kept_and_flagged() {
 #[test]
 fn abstention_is_the_marker_and_not_a_phrase() {
     for reply in ["[[ABSTAIN]]", "  **[[ABSTAIN]]**\n", "`[[ABSTAIN]]`"] {
-        let expected = ParsedAnswer { abstained: true, claims: Vec::new() };
+        let expected = ParsedAnswer { abstained: true, ..ParsedAnswer::default() };
         assert_eq!(read(reply, &[1]).unwrap(), expected, "{reply}");
     }
     assert!(!read("I cannot answer this.", &[1]).unwrap().abstained);

@@ -1,5 +1,7 @@
 //! An answer as a model gave it: what it claims, and what it says carries it.
 
+use serde_json::Value;
+
 /// A reply, read. Nothing in it has been compared with a passage yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParsedAnswer {
@@ -8,6 +10,9 @@ pub struct ParsedAnswer {
     pub abstained: bool,
     /// In the order of the reply.
     pub claims: Vec<ParsedClaim>,
+    /// The answer in a caller's own form, which `claims` then has as its one text. Whether
+    /// it fits the caller's schema is not decided here.
+    pub value: Option<Value>,
 }
 
 /// Something that a model says.

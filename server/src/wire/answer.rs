@@ -5,6 +5,7 @@ use answer::{
     Standalone, Written,
 };
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::outcome::DegradationBody;
@@ -48,6 +49,11 @@ pub struct AnswerBody {
     confidence: Option<f64>,
     /// The claims with a marker `[n]` for each citation; empty after a refusal.
     answer: String,
+    /// The answer in the form that `schema` describes; absent where none was asked for, and
+    /// after a refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    value: Option<Value>,
     /// What is claimed, in order.
     claims: Vec<ClaimBody>,
     /// What the claims rest on.
@@ -65,8 +71,10 @@ struct WrittenBody {
     prompt: String,
     /// Names all that it was told but the question and the passages.
     prompt_fingerprint: String,
-    /// How often the model was asked again.
+    /// How often the model was asked again, as a request failed.
     retries: u32,
+    /// How often it was told what was wrong with its reply: 0 or 1.
+    repairs: u32,
     /// Milliseconds from asking to the first piece of the reply.
     #[serde(skip_serializing_if = "Option::is_none")]
     first_piece_ms: Option<f64>,
@@ -76,12 +84,13 @@ struct WrittenBody {
 
 impl From<&Written> for WrittenBody {
     fn from(written: &Written) -> Self {
-        let Written { model: _, prompt, usage: _, retries, first_piece, is_cut, reply: _ } =
+        let Written { model: _, prompt, usage: _, retries, repairs, first_piece, is_cut, reply: _ } =
             written;
         Self {
             prompt: prompt.0.clone(),
             prompt_fingerprint: prompt.1.clone(),
             retries: *retries,
+            repairs: *repairs,
             first_piece_ms: first_piece.map(|it| it.as_secs_f64() * 1e3),
             is_cut: *is_cut,
         }
@@ -292,6 +301,7 @@ impl AnswerBody {
             abstained,
             confidence,
             answer: text,
+            value: written.and_then(|written| written.reply.value.clone()),
             claims: claims.into_iter().map(ClaimBody::from).collect(),
             citations: citations.into_iter().map(CitationBody::from).collect(),
             nearest: nearest.into_iter().map(CitationBody::from).collect(),

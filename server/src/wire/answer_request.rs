@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use answer::model::LanguageModel;
-use answer::prompt::Prompt;
+use answer::model::{LanguageModel, Schema};
+use answer::prompt::{Prompt, ReplyForm};
 use answer::{AnswerRequest, ContextOptions, Standalone, Turn, standalone};
 use engine::Highlights;
 use serde::Deserialize;
@@ -35,6 +35,10 @@ pub(crate) struct AnswerRequestBody {
     model: Option<String>,
     /// What a language model is told: a prompt of the server.
     prompt: Option<String>,
+    /// A JSON Schema that a language model's answer must fit, without references that lead
+    /// out of it or back to themselves; the answer then has a `value`.
+    #[schema(value_type = Option<Object>)]
+    schema: Option<Value>,
     /// Most tokens of the passages that the answer is made of.
     context_tokens: Option<u64>,
     /// Whether the answer comes as Server-Sent Events.
@@ -86,6 +90,8 @@ struct TurnBody {
 pub(crate) struct Writer {
     pub(crate) model: Arc<dyn LanguageModel>,
     pub(crate) prompt: Prompt,
+    /// What its answer must fit; only where `prompt` asks for a value.
+    pub(crate) schema: Option<Schema>,
 }
 
 /// A question that is understood.
@@ -100,7 +106,10 @@ pub(crate) struct Question {
 /// What a language model is told where a request does not say.
 const DEFAULT_PROMPT: &str = "cited-v1";
 
-const PARAMETERS: &str = "question, collection, history, model, prompt, context_tokens, stream, strategy, fusion, top, depth, expand, \
+/// The same, where its answer must fit a schema.
+const VALUE_PROMPT: &str = "value-v1";
+
+const PARAMETERS: &str = "question, collection, history, model, prompt, schema, context_tokens, stream, strategy, fusion, top, depth, expand, \
                           rerank, rerank_depth, rerank_budget_ms, filter, per_document, typos, deadline_ms";
 
 impl AnswerRequestBody {
@@ -130,7 +139,7 @@ impl AnswerRequestBody {
             return Err(ApiError::invalid("question", &question, "it is empty"));
         }
         within("question", &question, limits.max_query_bytes)?;
-        let writer = writer(self.model.as_deref(), self.prompt.as_deref(), models)?;
+        let writer = writer(self.model.as_deref(), self.prompt.as_deref(), self.schema, models)?;
         let history = history(self.history.unwrap_or_default(), limits)?;
         let standalone = standalone(&question, &history);
         let defaults = ContextOptions::default();
@@ -169,18 +178,18 @@ impl AnswerRequestBody {
 }
 
 /// Who writes the answer.
-fn writer(
+pub(super) fn writer(
     model: Option<&str>,
     prompt: Option<&str>,
+    schema: Option<Value>,
     models: &LanguageModels,
 ) -> Result<Option<Writer>, ApiError> {
     let Some(name) = model.filter(|name| *name != EXTRACTIVE) else {
-        return match prompt {
-            Some(prompt) => {
-                let reason = "only a language model is told one; leave it out, or name a `model`";
-                Err(ApiError::invalid("prompt", prompt, reason))
-            }
-            None => Ok(None),
+        let told = "only a language model is told one; leave it out, or name a `model`";
+        return match (prompt, schema) {
+            (Some(prompt), _) => Err(ApiError::invalid("prompt", prompt, told)),
+            (None, Some(schema)) => Err(ApiError::invalid("schema", &schema.to_string(), told)),
+            (None, None) => Ok(None),
         };
     };
     let Some(model) = models.named(name) else {
@@ -188,10 +197,24 @@ fn writer(
         let reason = format!("it must be one of {}", known.join(", "));
         return Err(ApiError::invalid("model", name, reason));
     };
-    let prompt = prompt.unwrap_or(DEFAULT_PROMPT);
+    let schema = schema
+        .map(|schema| {
+            let refused = |error| ApiError::invalid("schema", &schema.to_string(), error);
+            Schema::new(&schema).map_err(refused)
+        })
+        .transpose()?;
+    let name = prompt.unwrap_or(if schema.is_some() { VALUE_PROMPT } else { DEFAULT_PROMPT });
     let prompt =
-        Prompt::built_in(prompt).map_err(|error| ApiError::invalid("prompt", prompt, error))?;
-    Ok(Some(Writer { model: Arc::clone(model), prompt }))
+        Prompt::built_in(name).map_err(|error| ApiError::invalid("prompt", name, error))?;
+    if (prompt.form() == ReplyForm::Value) != schema.is_some() {
+        let reason = if schema.is_some() {
+            format!("its answers have no value for `schema`; leave it out, or write {VALUE_PROMPT}")
+        } else {
+            "it asks for a value; send its `schema`".to_owned()
+        };
+        return Err(ApiError::invalid("prompt", name, reason));
+    }
+    Ok(Some(Writer { model: Arc::clone(model), prompt, schema }))
 }
 
 fn history(turns: Vec<TurnBody>, limits: &Limits) -> Result<Vec<Turn>, ApiError> {

@@ -1,0 +1,260 @@
+//! An answer on its way: searched for, then made of sentences or written by a model,
+//! with word of every step.
+//!
+//! What was found comes first: it is there long before an answer is, and a reader can
+//! begin with it. An error before that has a status like any other; one after it is told
+//! where the answer would have been. A reader who leaves ends the work: a model's
+//! connection is closed, and no further stage begins.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+
+use answer::model::StructuredError;
+use answer::{AnswerError, AnswerRequest, Retrieved, Standalone, WriteError, retrieve, write};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use engine::Searcher;
+use futures_util::{StreamExt, stream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+use crate::collections::Collection;
+use crate::error::{ApiError, Chain};
+use crate::query_log::logged;
+use crate::state::AppState;
+use crate::wire::{AnswerBody, Asked, Question, RetrievalBody, Writer, charge_waiting};
+
+/// What is known before the answer is.
+pub(crate) enum Step {
+    /// What it will be made of.
+    Found(RetrievalBody),
+    /// A piece of its text.
+    Piece(String),
+}
+
+/// How it ends.
+pub(crate) type Ending = Result<Box<AnswerBody>, ApiError>;
+
+/// A question that is being answered, in a task of its own.
+pub(crate) struct Answering {
+    steps: UnboundedReceiver<Step>,
+    ended: JoinHandle<Result<Option<AnswerBody>, ApiError>>,
+}
+
+impl Answering {
+    /// Begins.
+    ///
+    /// # Arguments
+    /// * `filter` - the question's, as it was written, for the log and for errors.
+    pub(crate) fn begin(
+        state: AppState,
+        collection: Arc<Collection>,
+        filter: Option<String>,
+        question: Question,
+    ) -> Self {
+        let (steps, received) = unbounded_channel();
+        let work = Work { state, collection, filter, steps };
+        Self { steps: received, ended: tokio::spawn(work.run(question)) }
+    }
+
+    /// The next step; `None` when [`Self::ending`] is next.
+    pub(crate) async fn step(&mut self) -> Option<Step> {
+        self.steps.recv().await
+    }
+
+    /// The answer.
+    ///
+    /// # Errors
+    /// What the question was refused for.
+    pub(crate) async fn ending(self) -> Ending {
+        match self.ended.await {
+            Ok(Ok(Some(body))) => Ok(Box::new(body)),
+            Ok(Ok(None)) | Err(_) => Err(ApiError::Internal),
+            Ok(Err(error)) => Err(error),
+        }
+    }
+
+    /// The answer as Server-Sent Events.
+    ///
+    /// # Arguments
+    /// * `tell` - the events of each step, and those of the ending.
+    ///
+    /// # Errors
+    /// What happened before the first step.
+    pub(crate) async fn into_events(
+        mut self,
+        mut tell: impl FnMut(Told) -> Vec<Event> + Send + 'static,
+    ) -> Result<Response, ApiError> {
+        let Some(first) = self.step().await else {
+            return Err(self.ending().await.err().unwrap_or(ApiError::Internal));
+        };
+        let begun = tell(Told::Step(first));
+        let rest = stream::unfold(Some((self, tell)), |running| async move {
+            let (mut answering, mut tell) = running?;
+            match answering.step().await {
+                Some(step) => Some((tell(Told::Step(step)), Some((answering, tell)))),
+                None => Some((tell(Told::Ending(answering.ending().await)), None)),
+            }
+        });
+        let events = stream::once(async { begun }).chain(rest).flat_map(stream::iter);
+        let events = events.map(Ok::<_, Infallible>);
+        Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+    }
+}
+
+/// What a stream tells.
+pub(crate) enum Told {
+    /// A step.
+    Step(Step),
+    /// The end.
+    Ending(Ending),
+}
+
+/// The work itself; `None` from its methods when the reader has left.
+struct Work {
+    state: AppState,
+    collection: Arc<Collection>,
+    filter: Option<String>,
+    steps: UnboundedSender<Step>,
+}
+
+impl Work {
+    async fn run(self, question: Question) -> Result<Option<AnswerBody>, ApiError> {
+        match question.writer {
+            Some(writer) => self.written(question.request, question.standalone, writer).await,
+            None => self.extracted(question.request, question.standalone).await,
+        }
+    }
+
+    /// With sentences of the documents: one piece of work, in one place of the queue.
+    async fn extracted(
+        self,
+        mut request: AnswerRequest,
+        standalone: Standalone,
+    ) -> Result<Option<AnswerBody>, ApiError> {
+        let state = self.state.clone();
+        let work = move |waited| {
+            charge_waiting(&mut request.search, waited);
+            let searcher = self.collection.searcher();
+            let retrieved = self.retrieve(&searcher, &request)?;
+            let asked = self.asked(&standalone, &request);
+            if !self.found(asked, &retrieved) {
+                return Ok(None);
+            }
+            let outcome =
+                retrieved.extract(&searcher, &request).map_err(|error| self.refusal(error))?;
+            for claim in &outcome.answer.claims {
+                if self.steps.send(Step::Piece(format!("{}\n", claim.marked()))).is_err() {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(AnswerBody::new(asked, outcome, None)))
+        };
+        state.admission().run(work).await?
+    }
+
+    /// In a model's words. While it writes no core is busy, so no place is kept.
+    async fn written(
+        self,
+        mut request: AnswerRequest,
+        standalone: Standalone,
+        Writer { model, prompt, schema }: Writer,
+    ) -> Result<Option<AnswerBody>, ApiError> {
+        let state = self.state.clone();
+        let work = move |waited| {
+            charge_waiting(&mut request.search, waited);
+            let searcher = self.collection.searcher();
+            let retrieved = self.retrieve(&searcher, &request)?;
+            Ok::<_, ApiError>((self, searcher, request, retrieved))
+        };
+        let (this, searcher, request, retrieved) = state.admission().run(work).await??;
+        if !this.found(this.asked(&standalone, &request), &retrieved) {
+            return Ok(None);
+        }
+        let mut on_piece = |piece: &str| {
+            // Whether somebody reads is seen below.
+            let _ = this.steps.send(Step::Piece(piece.to_owned()));
+        };
+        let asked_at = Instant::now();
+        let writing = write(
+            model.as_ref(),
+            &prompt,
+            &request.question,
+            schema.as_ref(),
+            &retrieved.context,
+            &mut on_piece,
+        );
+        let written = tokio::select! {
+            () = this.steps.closed() => return Ok(None),
+            written = writing => written.map_err(|error| not_written(model.name(), &error))?,
+        };
+        let took = asked_at.elapsed();
+        let work = move |_waited| {
+            let outcome = retrieved
+                .ground(&searcher, &request, &written.reply, took)
+                .map_err(|error| this.refusal(error))?;
+            let asked = this.asked(&standalone, &request);
+            Ok(Some(AnswerBody::new(asked, outcome, Some(&written))))
+        };
+        state.admission().run(work).await?
+    }
+
+    fn retrieve(
+        &self,
+        searcher: &Searcher,
+        request: &AnswerRequest,
+    ) -> Result<Retrieved, ApiError> {
+        let retrieved = retrieve(searcher, request).map_err(|error| self.refusal(error))?;
+        if let Some(log) = self.state.query_log() {
+            let (filter, found) = (self.filter.as_deref(), &retrieved.found);
+            log.record(logged(&request.search, filter, &self.collection, found));
+        }
+        Ok(retrieved)
+    }
+
+    fn asked<'a>(&'a self, standalone: &'a Standalone, request: &AnswerRequest) -> Asked<'a> {
+        Asked {
+            standalone,
+            collection: Some(self.collection.name()),
+            budget_tokens: request.context.budget_tokens,
+        }
+    }
+
+    /// Whether somebody still waits for what follows.
+    fn found(&self, asked: Asked<'_>, retrieved: &Retrieved) -> bool {
+        let Retrieved { found, context, .. } = retrieved;
+        self.steps.send(Step::Found(RetrievalBody::new(asked, found, context))).is_ok()
+    }
+
+    fn refusal(&self, error: AnswerError) -> ApiError {
+        match error {
+            AnswerError::Search(error) => ApiError::from_search(error, self.filter.as_deref()),
+            error @ (AnswerError::Segment(_) | AnswerError::Extract(_)) => {
+                tracing::error!(error = %Chain(&error), "an answer could not be made");
+                ApiError::IndexFailed
+            }
+        }
+    }
+}
+
+/// The provider's words may name what is the operator's business: they are logged, and
+/// the client is told what kind of failure it was. What does not fit a schema is the
+/// business of who sent it.
+fn not_written(model: &str, error: &WriteError) -> ApiError {
+    tracing::warn!(model, %error, "a model wrote no answer");
+    let model = model.to_owned();
+    match error {
+        WriteError::Structured(StructuredError::Unfit { problems, .. }) => {
+            ApiError::Unfit { model, problems: problems.join("; ") }
+        }
+        WriteError::Prompt(_)
+        | WriteError::Model(_)
+        | WriteError::Reply { .. }
+        | WriteError::Structured(
+            StructuredError::Model { .. }
+            | StructuredError::Repair { .. }
+            | StructuredError::CutOff { .. },
+        ) => ApiError::NotWritten { model },
+    }
+}
