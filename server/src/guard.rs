@@ -50,9 +50,14 @@ pub(crate) fn around(router: Router<AppState>, state: AppState) -> Router {
         .with_state(state)
 }
 
-async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+/// The number of a request, for what is named after it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestNumber(pub(crate) u64);
+
+async fn guard(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = state.next_request();
+    request.extensions_mut().insert(RequestNumber(id));
     // The path without its query: what users look for is not for the log.
     let span = tracing::info_span!(
         "request", id, method = %request.method(), path = request.uri().path()

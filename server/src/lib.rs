@@ -16,6 +16,7 @@
 //! | `POST /v1/feedback` | whether a passage answered |
 //! | `GET /v1/models`, `GET /v1/models/{*id}` | encoders, rerankers, answering models |
 //! | `POST /v1/embeddings` | texts to vectors, in OpenAI's shape |
+//! | `POST /v1/chat/completions` | an answer, for clients that speak OpenAI's API |
 //! | `POST /v1/rerank` | documents in a reranker's order |
 //! | `GET /healthz`, `GET /readyz` | alive; able to answer |
 //! | `GET /` | the page |
@@ -25,6 +26,7 @@ mod admission;
 mod answering;
 mod collections;
 mod connections;
+mod document_link;
 mod error;
 mod extract;
 mod feedback_log;

@@ -1,9 +1,9 @@
 //! What a `model` of a request may name, and what each name stands for.
 //!
-//! Three kinds: the encoders of the collections, their rerankers, and an answering
-//! model a collection, `trovato/COLLECTION`. Collections that share a model list it
-//! once. For vectors and for reranking a collection's own name is a model too, so that
-//! a client need not know which encoder it has.
+//! The encoders of the collections, their rerankers, and what answers from them:
+//! `trovato/COLLECTION` in the collection's own words, `trovato/COLLECTION/MODEL` in a
+//! language model's. Collections that share an encoder or a reranker list it once. A
+//! collection's own name is a model for everything, so that a client need not know more.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use engine::{Encoder, RerankPipeline};
 
 use crate::collections::{Collection, Collections};
 use crate::error::ApiError;
+use crate::language_models::LanguageModels;
 
 /// What comes before a collection's name in that of its answering model.
 const ANSWERING: &str = "trovato/";
@@ -41,13 +42,18 @@ pub(crate) enum Does {
     /// Scores passages for a query.
     Rerank,
     /// Answers questions from a collection, in its words.
-    Answer,
+    Quote,
+    /// Answers questions from a collection, in a language model's words.
+    Write,
 }
 
+/// What answers: a collection, and the language model that writes, by name.
+pub(crate) type Answerer = (Arc<Collection>, Option<String>);
+
 impl Collections {
-    /// Every model: encoders, rerankers, answering models, each in the order of the
+    /// Every model: encoders, rerankers, what answers, each in the order of the
     /// collections.
-    pub(crate) fn models(&self) -> Vec<Model> {
+    pub(crate) fn models(&self, writers: &LanguageModels) -> Vec<Model> {
         let encoders = self.iter().filter_map(|collection| {
             let encoder = collection.index().encoder()?;
             let does = Does::Encode { dim: encoder.dim(), max_tokens: encoder.max_tokens() };
@@ -57,9 +63,9 @@ impl Collections {
             let name = collection.reranker()?.pipeline.name().to_owned();
             Some(Model::of(collection, name, Does::Rerank))
         });
-        let answering = self.iter().map(|collection| {
-            let name = format!("{ANSWERING}{}", collection.name());
-            Model::of(collection, name, Does::Answer)
+        let answering = self.answerers(writers).map(|(name, (collection, writer))| {
+            let does = if writer.is_some() { Does::Write } else { Does::Quote };
+            Model::of(&collection, name, does)
         });
         let mut models: Vec<Model> = Vec::new();
         for model in encoders.chain(rerankers).chain(answering) {
@@ -69,6 +75,42 @@ impl Collections {
             }
         }
         models
+    }
+
+    /// What answers, by name.
+    fn answerers(&self, writers: &LanguageModels) -> impl Iterator<Item = (String, Answerer)> {
+        self.iter().flat_map(|collection| {
+            let name = format!("{ANSWERING}{}", collection.name());
+            let written = writers.names().map(|writer| {
+                (format!("{name}/{writer}"), (Arc::clone(collection), Some(writer.to_owned())))
+            });
+            let written: Vec<_> = written.collect();
+            std::iter::once((name, (Arc::clone(collection), None))).chain(written)
+        })
+    }
+
+    /// What answers by this name; a collection's own name stands for its own words.
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownModel`].
+    pub(crate) fn answerer(
+        &self,
+        model: &str,
+        writers: &LanguageModels,
+    ) -> Result<Answerer, ApiError> {
+        let by_name = self.answerers(writers).find(|(name, _)| name == model);
+        if let Some((_, answerer)) = by_name {
+            return Ok(answerer);
+        }
+        if let Some(collection) = self.iter().find(|collection| collection.name() == model) {
+            return Ok((Arc::clone(collection), None));
+        }
+        let known: Vec<String> = self.answerers(writers).map(|(name, _)| name).collect();
+        Err(ApiError::UnknownModel {
+            name: model.chars().take(120).collect(),
+            task: "answers",
+            known: known.join(", "),
+        })
     }
 
     /// The encoder of this name or of the collection of this name; without a name, that

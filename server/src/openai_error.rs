@@ -5,7 +5,7 @@
 //! raises its own exceptions, too.
 
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -22,7 +22,8 @@ pub(crate) enum ErrorShape {
 }
 
 /// Routes whose clients expect OpenAI's shape; what follows a slash belongs to them.
-const OPENAI_ROUTES: [&str; 3] = ["/v1/models", "/v1/embeddings", "/v1/rerank"];
+const OPENAI_ROUTES: [&str; 4] =
+    ["/v1/models", "/v1/chat/completions", "/v1/embeddings", "/v1/rerank"];
 
 impl ErrorShape {
     /// The shape of a path's errors.
@@ -41,14 +42,7 @@ impl ErrorShape {
         if self == Self::Own {
             return response;
         }
-        let (status, code, figures) = error.parts();
-        let kind = match status {
-            StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE => "server_error",
-            _ => "invalid_request_error",
-        };
-        let error =
-            OpenAiError { message: error.to_string(), kind, param: figures.parameter, code };
-        let mut reshaped = (status, Json(OpenAiErrorBody { error })).into_response();
+        let mut reshaped = (error.parts().0, Json(OpenAiErrorBody::from(&error))).into_response();
         for kept in [header::ALLOW, header::RETRY_AFTER] {
             if let Some(value) = response.headers().get(&kept) {
                 reshaped.headers_mut().insert(kept, value.clone());
@@ -63,6 +57,15 @@ impl ErrorShape {
 pub(crate) struct OpenAiErrorBody {
     /// Why.
     error: OpenAiError,
+}
+
+impl From<&ApiError> for OpenAiErrorBody {
+    fn from(error: &ApiError) -> Self {
+        let (status, code, figures) = error.parts();
+        let kind = if status.is_server_error() { "server_error" } else { "invalid_request_error" };
+        let message = error.to_string();
+        Self { error: OpenAiError { message, kind, param: figures.parameter, code } }
+    }
 }
 
 /// Why a request was not answered, as OpenAI's clients read it.
@@ -85,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_shape_is_that_of_the_route_and_what_is_under_it() {
-        for path in ["/v1/models", "/v1/models/a/b", "/v1/embeddings", "/v1/rerank"] {
+        for path in ["/v1/models", "/v1/models/a/b", "/v1/chat/completions", "/v1/rerank"] {
             assert_eq!(ErrorShape::of_path(path), ErrorShape::OpenAi, "{path}");
         }
         for path in ["/", "/v1/search", "/v1/modelsx", "/v1", "/v1/documents/v1/models"] {

@@ -12,7 +12,7 @@ use utoipa::openapi::OpenApi as Document;
 use crate::error::ErrorBody;
 use crate::limits::Limits;
 use crate::openai_error::{ErrorShape, OpenAiErrorBody};
-use crate::wire::{AnswerRequestBody, EmbeddingsBody, SearchBody};
+use crate::wire::{AnswerRequestBody, ChatBody, EmbeddingsBody, SearchBody};
 
 /// What no route describes.
 #[derive(OpenApi)]
@@ -111,8 +111,15 @@ fn add_errors((path, operation): Operation<'_>) {
 }
 
 /// Bodies of requests, which refuse what they do not know.
-const REQUEST_BODIES: [&str; 6] =
-    ["SearchBody", "AnswerRequestBody", "TurnBody", "FeedbackBody", "EmbeddingsBody", "RerankBody"];
+const REQUEST_BODIES: [&str; 7] = [
+    "SearchBody",
+    "AnswerRequestBody",
+    "TurnBody",
+    "ChatBody",
+    "FeedbackBody",
+    "EmbeddingsBody",
+    "RerankBody",
+];
 
 /// Puts this server's limits where a client reads them.
 fn state_limits(document: &mut Value, limits: &Limits) {
@@ -142,6 +149,17 @@ fn state_limits(document: &mut Value, limits: &Limits) {
         ("AnswerRequestBody/properties/depth", count(limits.max_depth)),
         ("AnswerRequestBody/properties/rerank_depth", count(limits.max_rerank_depth)),
         ("AnswerRequestBody/properties/per_document", count(limits.max_top)),
+        ("ChatBody/properties/messages", json!({"minItems": 1})),
+        ("ChatBody/properties/n", json!({"minimum": 1, "maximum": 1})),
+        ("ChatBody/properties/filter", json!({"maxLength": limits.max_filter_bytes})),
+        ("ChatBody/properties/context_tokens", count(limits.max_context_tokens)),
+        ("ChatBody/properties/top", count(limits.max_top)),
+        (
+            "MessageBody/properties/role",
+            json!({"enum": ["user", "assistant", "system", "developer"]}),
+        ),
+        ("TextPart/properties/type", json!({"const": "text"})),
+        ("ResponseFormatBody/properties/type", json!({"enum": ["text", "json_schema"]})),
         ("FeedbackBody/properties/query", text(limits.max_query_bytes)),
         ("FeedbackBody/properties/filter", json!({"maxLength": limits.max_filter_bytes})),
         ("SpanBody", json!({"minItems": 2, "maxItems": 2})),
@@ -157,10 +175,16 @@ fn state_limits(document: &mut Value, limits: &Limits) {
     ] {
         state(schemas, place, words);
     }
+    for name in ChatBody::ignored() {
+        let words = json!({name: {"description": "Taken, and used for nothing."}});
+        state(schemas, "ChatBody/properties", words);
+    }
     let search = SearchBody::choices().map(|choices| ("SearchBody", choices));
     let answer = AnswerRequestBody::choices().map(|choices| ("AnswerRequestBody", choices));
     let embeddings = EmbeddingsBody::choices().map(|choices| ("EmbeddingsBody", choices));
-    for (body, (parameter, names)) in search.into_iter().chain(answer).chain(embeddings) {
+    let chat = ChatBody::choices().map(|choices| ("ChatBody", choices));
+    for (body, (parameter, names)) in search.into_iter().chain(answer).chain(chat).chain(embeddings)
+    {
         // Each may be null, which is the same as leaving it out.
         let names: Vec<Value> = names.into_iter().map(Value::from).chain([Value::Null]).collect();
         state(schemas, &format!("{body}/properties/{parameter}"), json!({"enum": names}));

@@ -33,6 +33,7 @@ async fn every_route_is_in_the_document_and_every_one_in_it_is_served() {
     let served = [
         ("POST", "/v1/search"),
         ("POST", "/v1/answer"),
+        ("POST", "/v1/chat/completions"),
         ("GET", "/v1/documents/{id}"),
         ("GET", "/v1/collections"),
         ("POST", "/v1/feedback"),

@@ -33,7 +33,8 @@ Examples:
   curl -s localhost:7700/v1/search -H 'Content-Type: application/json' \\
        -d '{\"query\": \"who owns a value\", \"top\": 3, \"explain\": true}'
 
-Routes: /v1/search, /v1/documents/ID, /v1/collections, /v1/feedback, /v1/models, /v1/embeddings,
+Routes: /v1/search, /v1/answer, /v1/documents/ID, /v1/collections, /v1/feedback, and for clients that
+speak OpenAI's API /v1/models, /v1/chat/completions, /v1/embeddings,
 /v1/rerank, /healthz, /readyz; /docs describes and tries them, /openapi.json is for programs; a page at /.
 Commits made to an index while it is served are picked up within seconds.
 With --rerank every search is reranked, as far as --rerank-depth and --rerank-budget-ms say;

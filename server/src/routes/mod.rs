@@ -4,6 +4,7 @@
 //! handler's description: a route that is served is in the document, and no other.
 
 mod answer;
+mod chat;
 mod collections;
 mod documents;
 mod embeddings;
@@ -31,6 +32,7 @@ pub fn app(state: AppState) -> Router {
     let (router, described) = OpenApiRouter::with_openapi(openapi::start())
         .routes(routes!(search::search))
         .routes(routes!(answer::answer))
+        .routes(routes!(chat::chat))
         .routes(routes!(documents::document))
         .routes(routes!(collections::collections))
         .routes(routes!(feedback::feedback))

@@ -10,8 +10,8 @@ use crate::wire::{ModelBody, ModelsBody};
 
 /// Models.
 ///
-/// The encoders and rerankers of the collections, and an answering model for each
-/// collection, in OpenAI's shape.
+/// The encoders and rerankers of the collections, and what answers from each of them, in
+/// OpenAI's shape.
 #[utoipa::path(
     get,
     path = "/v1/models",
@@ -19,7 +19,7 @@ use crate::wire::{ModelBody, ModelsBody};
     responses((status = 200, description = "The models.", body = ModelsBody))
 )]
 pub(super) async fn models(State(state): State<AppState>) -> Result<Json<ModelsBody>, ApiError> {
-    Ok(Json(state.collections()?.models().into()))
+    Ok(Json(state.collections()?.models(state.language_models()).into()))
 }
 
 /// A model.
@@ -34,7 +34,7 @@ pub(super) async fn model(
     State(state): State<AppState>,
     PathTail(id): PathTail,
 ) -> Result<Json<ModelBody>, ApiError> {
-    let models = state.collections()?.models();
+    let models = state.collections()?.models(state.language_models());
     let known: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
     let known = known.join(", ");
     let found = models.into_iter().find(|model| model.name == id);

@@ -37,27 +37,27 @@ pub struct AnswerBody {
     /// What answered.
     model: String,
     /// What it took.
-    usage: UsageBody,
+    pub(super) usage: UsageBody,
     /// How a language model wrote it; absent for sentences of the documents.
     #[serde(skip_serializing_if = "Option::is_none")]
-    written: Option<WrittenBody>,
+    pub(super) written: Option<WrittenBody>,
     /// Whether the question was refused, as nothing that was found answers it.
-    abstained: bool,
+    pub(super) abstained: bool,
     /// The chance that the collection answers the question, in [0, 1]; absent where nothing
     /// estimates it.
     #[serde(skip_serializing_if = "Option::is_none")]
     confidence: Option<f64>,
     /// The claims with a marker `[n]` for each citation; empty after a refusal.
-    answer: String,
+    pub(super) answer: String,
     /// The answer in the form that `schema` describes; absent where none was asked for, and
     /// after a refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    value: Option<Value>,
+    pub(super) value: Option<Value>,
     /// What is claimed, in order.
     claims: Vec<ClaimBody>,
     /// What the claims rest on.
-    citations: Vec<CitationBody>,
+    pub(super) citations: Vec<CitationBody>,
     /// After a refusal, what came nearest.
     nearest: Vec<CitationBody>,
     /// Where the time went.
@@ -66,7 +66,7 @@ pub struct AnswerBody {
 
 /// How a language model wrote an answer.
 #[derive(Debug, Serialize, ToSchema)]
-struct WrittenBody {
+pub(super) struct WrittenBody {
     /// The prompt it was told.
     prompt: String,
     /// Names all that it was told but the question and the passages.
@@ -79,7 +79,7 @@ struct WrittenBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     first_piece_ms: Option<f64>,
     /// Whether the reply ended at the limit of output tokens.
-    is_cut: bool,
+    pub(super) is_cut: bool,
 }
 
 impl From<&Written> for WrittenBody {
@@ -99,11 +99,11 @@ impl From<&Written> for WrittenBody {
 
 /// Tokens and money.
 #[derive(Debug, Serialize, ToSchema)]
-struct UsageBody {
+pub(super) struct UsageBody {
     /// Tokens a model read; null where its provider does not say.
-    input_tokens: Option<u64>,
+    pub(super) input_tokens: Option<u64>,
     /// Tokens it wrote; likewise.
-    output_tokens: Option<u64>,
+    pub(super) output_tokens: Option<u64>,
     /// US dollars; null where the price or a count is unknown.
     cost_usd: Option<f64>,
 }
@@ -209,26 +209,26 @@ struct ClaimBody {
 
 /// What a claim rests on.
 #[derive(Debug, Serialize, ToSchema)]
-struct CitationBody {
+pub(super) struct CitationBody {
     /// What the answer's text calls it.
-    number: u32,
+    pub(super) number: u32,
     /// The passage that is cited; absent where there is none of that number.
     #[serde(skip_serializing_if = "Option::is_none")]
-    passage: Option<u32>,
+    pub(super) passage: Option<u32>,
     /// The document that is cited.
     #[serde(skip_serializing_if = "Option::is_none")]
-    document: Option<String>,
+    pub(super) document: Option<String>,
     /// Its title.
-    title: String,
+    pub(super) title: String,
     /// Headings above the passage.
     headings: Vec<String>,
     /// Where the quote stands if it was found there, else the passage.
     #[serde(skip_serializing_if = "Option::is_none")]
-    span: Option<SpanBody>,
+    pub(super) span: Option<SpanBody>,
     /// The words quoted; empty for none.
-    quote: String,
+    pub(super) quote: String,
     /// `found`, `elsewhere`, `stitched`, `not_found` or `unquoted`.
-    verdict: String,
+    pub(super) verdict: String,
     /// Where the quote, or its parts, stand.
     places: Vec<PlaceBody>,
 }

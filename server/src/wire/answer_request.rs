@@ -25,52 +25,52 @@ use crate::limits::Limits;
 pub(crate) struct AnswerRequestBody {
     /// What is asked. The limit counts UTF-8 bytes.
     #[schema(required, value_type = String)]
-    question: Option<String>,
+    pub(super) question: Option<String>,
     /// Which collection is asked; left out, the first one.
     pub(crate) collection: Option<String>,
     /// What was asked and answered before, oldest first.
-    history: Option<Vec<TurnBody>>,
+    pub(super) history: Option<Vec<TurnBody>>,
     /// What answers: `extractive`, sentences of the documents, or a language model of
     /// the server; `/v1/collections` names them.
-    model: Option<String>,
+    pub(super) model: Option<String>,
     /// What a language model is told: a prompt of the server.
-    prompt: Option<String>,
+    pub(super) prompt: Option<String>,
     /// A JSON Schema that a language model's answer must fit, without references that lead
     /// out of it or back to themselves; the answer then has a `value`.
     #[schema(value_type = Option<Object>)]
-    schema: Option<Value>,
+    pub(super) schema: Option<Value>,
     /// Most tokens of the passages that the answer is made of.
-    context_tokens: Option<u64>,
+    pub(super) context_tokens: Option<u64>,
     /// Whether the answer comes as Server-Sent Events.
-    stream: Option<bool>,
+    pub(super) stream: Option<bool>,
     /// As in a search.
-    strategy: Option<String>,
+    pub(super) strategy: Option<String>,
     /// As in a search.
-    fusion: Option<String>,
+    pub(super) fusion: Option<String>,
     /// Hits that the answer is made of; 10 where it is left out.
-    top: Option<u64>,
+    pub(super) top: Option<u64>,
     /// As in a search.
-    depth: Option<u64>,
+    pub(super) depth: Option<u64>,
     /// As in a search.
-    expand: Option<String>,
+    pub(super) expand: Option<String>,
     /// As in a search; what reranks reads the sentences, too.
-    rerank: Option<String>,
+    pub(super) rerank: Option<String>,
     /// As in a search.
-    rerank_depth: Option<u64>,
+    pub(super) rerank_depth: Option<u64>,
     /// As in a search; sentences are read beyond it.
-    rerank_budget_ms: Option<u64>,
+    pub(super) rerank_budget_ms: Option<u64>,
     /// Which documents may be found and quoted.
     pub(crate) filter: Option<String>,
     /// As in a search.
-    per_document: Option<u64>,
+    pub(super) per_document: Option<u64>,
     /// As in a search.
-    typos: Option<String>,
+    pub(super) typos: Option<String>,
     /// As in a search.
-    deadline_ms: Option<u64>,
+    pub(super) deadline_ms: Option<u64>,
     /// Everything else, to be refused by name.
     #[serde(flatten)]
     #[schema(ignore)]
-    unknown: Map<String, Value>,
+    pub(super) unknown: Map<String, Value>,
 }
 
 impl RequestBody for AnswerRequestBody {}
@@ -78,12 +78,12 @@ impl RequestBody for AnswerRequestBody {}
 /// A turn of the conversation.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct TurnBody {
+pub(super) struct TurnBody {
     /// What was asked.
-    question: String,
+    pub(super) question: String,
     /// What was answered.
     #[serde(default)]
-    answer: String,
+    pub(super) answer: String,
 }
 
 /// A language model and what it is told.
@@ -178,7 +178,7 @@ impl AnswerRequestBody {
 }
 
 /// Who writes the answer.
-pub(super) fn writer(
+fn writer(
     model: Option<&str>,
     prompt: Option<&str>,
     schema: Option<Value>,

@@ -5,6 +5,9 @@
 
 mod answer;
 mod answer_request;
+mod chat;
+mod chat_request;
+mod chat_text;
 mod collection;
 mod document;
 mod embeddings;
@@ -21,6 +24,9 @@ mod why_not;
 
 pub use answer::{AnswerBody, Asked, EXTRACTIVE, RetrievalBody};
 pub(crate) use answer_request::{AnswerRequestBody, Question, Writer};
+pub(crate) use chat::{ChatChunk, ChatCompletion, ChatHead};
+pub(crate) use chat_request::{ChatBody, ChatQuestion};
+pub(crate) use chat_text::ChatText;
 pub(crate) use collection::{CollectionBody, CollectionsBody, LimitsBody};
 pub(crate) use document::{DocumentBody, DocumentView};
 pub(crate) use embeddings::{EmbeddingsAnswer, EmbeddingsBody};

@@ -10,7 +10,7 @@ use crate::models::{Does, Model};
 pub(crate) struct ModelsBody {
     /// Always `list`.
     object: &'static str,
-    /// Encoders, rerankers, answering models.
+    /// Encoders, rerankers, what answers.
     data: Vec<ModelBody>,
 }
 
@@ -25,8 +25,9 @@ pub(crate) struct ModelBody {
     created: i64,
     /// Always `trovato`.
     owned_by: &'static str,
-    /// `embedding` for `/v1/embeddings`, `reranker` for `/v1/rerank`, `extractive` for a
-    /// model that answers from a collection in its own words.
+    /// `embedding` for `/v1/embeddings`, `reranker` for `/v1/rerank`; for
+    /// `/v1/chat/completions` `extractive`, which answers in a collection's own words, or
+    /// `generative`, which answers from it in a language model's.
     kind: &'static str,
     /// The collections that have it.
     collections: Vec<String>,
@@ -50,7 +51,8 @@ impl From<Model> for ModelBody {
         let (kind, dimensions, max_tokens) = match does {
             Does::Encode { dim, max_tokens } => ("embedding", Some(dim), Some(max_tokens)),
             Does::Rerank => ("reranker", None, None),
-            Does::Answer => ("extractive", None, None),
+            Does::Quote => ("extractive", None, None),
+            Does::Write => ("generative", None, None),
         };
         Self {
             id: name,

@@ -107,6 +107,11 @@ impl Shared {
         // A test that failed elsewhere should still be able to look.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn hung_up(&self) {
+        self.state().n_hung_up += 1;
+        self.changed.notify_all();
+    }
 }
 
 /// A provider on a port of its own, until it is dropped.
@@ -145,7 +150,7 @@ impl ScriptedProvider {
         self.shared.state().asked.clone()
     }
 
-    /// Waits until the other side hung up on a [`Step::UntilHungUp`].
+    /// Waits until the other side hung up, on a [`Step::UntilHungUp`] or before it.
     ///
     /// # Returns
     /// Whether it did, within ten seconds.
@@ -176,9 +181,11 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
         }
         let Ok(connection) = connection else { continue };
         let shared = Arc::clone(shared);
-        // A client that goes away in the middle is what some scripts are for.
         std::thread::spawn(move || {
-            let _ = serve(connection, &shared);
+            // A client may go away before its script says that it is waited for.
+            if serve(connection, &shared).is_err() {
+                shared.hung_up();
+            }
         });
     }
 }
@@ -219,8 +226,9 @@ fn serve(mut connection: TcpStream, shared: &Shared) -> io::Result<()> {
                     Ok(n_read) => n_read == 0,
                     Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
                 };
-                shared.state().n_hung_up += usize::from(gone);
-                shared.changed.notify_all();
+                if gone {
+                    shared.hung_up();
+                }
                 return Ok(());
             }
             Step::Cut => return connection.shutdown(Shutdown::Both),
@@ -232,7 +240,9 @@ fn serve(mut connection: TcpStream, shared: &Shared) -> io::Result<()> {
 fn read_request(connection: &TcpStream) -> io::Result<Asked> {
     let mut reader = BufReader::new(connection);
     let mut line = String::new();
-    reader.read_line(&mut line)?;
+    if reader.read_line(&mut line)? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
     let mut headers = Vec::new();
     loop {
