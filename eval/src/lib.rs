@@ -97,7 +97,7 @@ pub use measure::{
     Measure, MeasureError, Metric, RequestedMeasure, SpanCoverage, SpanCut, SpanMeasure,
     SpanMeasureError, SpanMetric,
 };
-pub use pages::{ReportHead, report_html, report_markdown};
+pub use pages::{ReportHead, questions_html, report_html, report_markdown};
 pub use pool::{
     Agreement, GivenAnswer, GivenQuote, JudgingError, PooledQuestion, PooledRegion, agreement,
     judgments_from_answers, parse_answers, pool,

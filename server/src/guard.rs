@@ -66,7 +66,10 @@ async fn guard(State(state): State<AppState>, mut request: Request, next: Next) 
     let response = answer(&state, request, next).instrument(span.clone()).await;
     let mut response = shape.applied_to(response);
     let headers = response.headers_mut();
-    headers.extend(SECURITY_HEADERS);
+    for (name, value) in SECURITY_HEADERS {
+        // A page with another policy has said so.
+        headers.entry(name).or_insert(value);
+    }
     headers.insert(REQUEST_ID, HeaderValue::from(id));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let elapsed_ms = started.elapsed().as_secs_f64() * 1e3;

@@ -20,6 +20,7 @@
 //! | `POST /v1/rerank` | documents in a reranker's order |
 //! | `GET /healthz`, `GET /readyz` | alive; able to answer |
 //! | `GET /` | the page |
+//! | `GET /report` | a page about how well the collections answer, where one was given |
 //! | `GET /openapi.json`, `GET /docs` | all of this for programs; to try it |
 
 mod admission;
@@ -42,6 +43,7 @@ mod openapi;
 mod pieces;
 mod query_log;
 mod refresh;
+mod report_page;
 mod routes;
 mod serve;
 mod state;
@@ -56,6 +58,7 @@ pub use language_models::LanguageModels;
 pub use limits::Limits;
 pub use mcp::{McpServerError, serve_mcp, serve_mcp_stdio};
 pub use query_log::{QueryLog, QueryLogConfig, QueryLogOpenError, QueryLogSummary};
+pub use report_page::ReportPage;
 pub use routes::app;
 pub use serve::{ServerConfig, ServerError, serve, serve_on};
 pub use state::AppState;

@@ -18,6 +18,7 @@ use crate::language_models::LanguageModels;
 use crate::limits::Limits;
 use crate::query_log::{QueryLog, QueryLogSummary};
 use crate::refresh;
+use crate::report_page::ReportPage;
 use crate::routes::app;
 use crate::state::AppState;
 
@@ -38,6 +39,8 @@ pub struct ServerConfig {
     /// Language models that may write answers; those of the documents' own sentences
     /// need none.
     pub language_models: LanguageModels,
+    /// A page about how well the collections answer, served at `/report`.
+    pub report: Option<ReportPage>,
     /// Called once with the bound address, when searches can be answered.
     pub on_ready: Box<dyn FnOnce(SocketAddr) + Send>,
 }
@@ -53,6 +56,7 @@ impl ServerConfig {
             query_log: None,
             feedback: None,
             language_models: LanguageModels::default(),
+            report: None,
             on_ready: Box::new(|_| {}),
         }
     }
@@ -68,6 +72,7 @@ impl std::fmt::Debug for ServerConfig {
             .field("query_log", &self.query_log)
             .field("feedback", &self.feedback)
             .field("language_models", &self.language_models)
+            .field("report", &self.report)
             .finish_non_exhaustive()
     }
 }
@@ -189,6 +194,7 @@ async fn run(
         query_log,
         feedback,
         language_models,
+        report,
         on_ready,
     } = config;
     check_names(collections.iter().map(CollectionSource::name))?;
@@ -201,6 +207,9 @@ async fn run(
         state.keep_feedback(log);
     }
     state.answer_with(language_models);
+    if let Some(report) = report {
+        state.show_report(report);
+    }
     let mut running = Running::start(listener, state.clone());
 
     let mut stop = std::pin::pin!(stop);

@@ -11,6 +11,7 @@ use crate::hosts::HostPolicy;
 use crate::language_models::LanguageModels;
 use crate::limits::Limits;
 use crate::query_log::QueryLog;
+use crate::report_page::ReportPage;
 
 /// The shared state of a server. Cheap to clone; starts without collections,
 /// which are published once all of them are open and warm.
@@ -26,6 +27,7 @@ struct Shared {
     query_log: OnceLock<QueryLog>,
     feedback: OnceLock<FeedbackLog>,
     language_models: OnceLock<LanguageModels>,
+    report: OnceLock<ReportPage>,
     n_requests: AtomicU64,
 }
 
@@ -41,6 +43,7 @@ impl AppState {
             query_log: OnceLock::new(),
             feedback: OnceLock::new(),
             language_models: OnceLock::new(),
+            report: OnceLock::new(),
             n_requests: AtomicU64::new(0),
         }))
     }
@@ -72,6 +75,17 @@ impl AppState {
         if self.0.language_models.set(models).is_err() {
             tracing::warn!("language models were named twice; the second set is ignored");
         }
+    }
+
+    /// Serves a page about how well the collections answer. The first call counts.
+    pub fn show_report(&self, page: ReportPage) {
+        if self.0.report.set(page).is_err() {
+            tracing::warn!("a second report was named; it is not served");
+        }
+    }
+
+    pub(crate) fn report(&self) -> Option<&ReportPage> {
+        self.0.report.get()
     }
 
     /// The language models that may write answers.

@@ -4,7 +4,10 @@ mod support;
 
 use axum::body::Body;
 use axum::http::{Request, header};
-use server::{AppState, Collection, Collections, CollectionsError, HostPolicy, Limits, app};
+use serde_json::Value;
+use server::{
+    AppState, Collection, Collections, CollectionsError, HostPolicy, Limits, ReportPage, app,
+};
 use support::{Fixture, build_index, hash_encoder, search_request, send};
 
 #[tokio::test]
@@ -156,4 +159,22 @@ async fn a_foreign_host_is_refused_on_a_loopback_server() {
     };
     send(&app, get("localhost:7700")).await.ok();
     send(&app, get("rebound.example:7700")).await.error(403, "foreign_host");
+}
+
+#[tokio::test]
+async fn a_report_is_served_inert_where_there_is_one() {
+    let fixture = Fixture::new();
+    fixture.get("/report").await.error(404, "unknown_route");
+    assert_eq!(fixture.get("/v1/collections").await.ok()["report"], Value::Null);
+    fixture.state.show_report(ReportPage::new("<h1>Recall</h1><script>steal()</script>"));
+    assert_eq!(fixture.get("/v1/collections").await.ok()["report"], "/report");
+    let page = fixture.get("/report").await;
+    assert_eq!((page.status.as_u16(), page.text.starts_with("<h1>Recall")), (200, true));
+    let policy = page.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.contains("default-src 'none'") && policy.contains("sandbox"), "{policy}");
+    assert!(
+        !policy.contains("script-src") && page.headers[header::X_CONTENT_TYPE_OPTIONS] == "nosniff"
+    );
+    let own = fixture.get("/").await.headers[header::CONTENT_SECURITY_POLICY].clone();
+    assert!(own.to_str().unwrap().contains("script-src 'self'"), "other pages keep theirs");
 }

@@ -13,11 +13,14 @@ use corpora::{QuestionSplit, rust_docs_questions};
 use engine::{
     EncoderIdentity, Index, Manifest, OpenOptions, Searcher, Strategy, Verify, WriterOptions,
 };
-use eval::{LoadedEncoder, QuestionScoreReport, corpus_source, evaluate_questions, load_encoder};
+use eval::{
+    LoadedEncoder, QuestionScoreReport, ReportHead, corpus_source, evaluate_questions,
+    load_encoder, questions_html,
+};
 use ingest::pipeline::{IngestOptions, ingest};
 use ingest::report::IngestReport;
 use serde::Serialize;
-use server::{CollectionSource, ServerConfig};
+use server::{CollectionSource, ReportPage, ServerConfig};
 
 use super::eval::print_questions;
 use super::serve;
@@ -68,7 +71,7 @@ pub(crate) struct DemoArgs {
 
 /// What `--json` prints.
 #[derive(Serialize)]
-struct Report {
+struct Report<'a> {
     documents: usize,
     chunks: usize,
     index: PathBuf,
@@ -76,7 +79,7 @@ struct Report {
     dropped: Vec<Dropped>,
     skipped: usize,
     answers: Vec<AnswerBody>,
-    evaluation: QuestionScoreReport,
+    evaluation: &'a QuestionScoreReport,
 }
 
 #[derive(Serialize)]
@@ -135,7 +138,7 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<()> {
             dropped: dropped(&listing),
             skipped: ingested.skipped.len(),
             answers,
-            evaluation,
+            evaluation: &evaluation,
         })?;
     } else {
         println!(
@@ -148,7 +151,14 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     let source = CollectionSource::opened("rust-docs", Arc::new(index));
-    serve::serve(ServerConfig::new(args.listen, vec![source]))
+    let head = ReportHead {
+        title: "The Rust guides: test questions".to_owned(),
+        commands: vec!["trovato demo --no-serve".to_owned()],
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let report = ReportPage::new(questions_html(&head, &evaluation));
+    let config = ServerConfig::new(args.listen, vec![source]);
+    serve::serve(ServerConfig { report: Some(report), ..config })
 }
 
 fn print_listing(listing: &Listing) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! `trovato serve`: answer searches over HTTP, with a page to search.
 
 use std::collections::HashMap;
+use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,13 +9,14 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use answer::model::{HttpModel, LanguageModel, read_models};
+use anyhow::Context;
 use clap::Args;
 use corpora::Redaction;
 use engine::{Encoder, Index, Manifest, OpenOptions, Verify};
 use eval::RerankSetup;
 use server::{
     CollectionSource, FeedbackLog, FeedbackLogConfig, LanguageModels, LoadedReranker, Opened,
-    QueryLog, QueryLogConfig, ServerConfig,
+    QueryLog, QueryLogConfig, ReportPage, ServerConfig,
 };
 
 use crate::encoder;
@@ -28,6 +30,7 @@ Examples:
   trovato serve --index notes=notes.trovato --query-log queries.jsonl
   trovato serve --index notes=notes.trovato --feedback feedback.jsonl
   trovato serve --index notes=notes.trovato --rerank default
+  trovato serve --index notes=notes.trovato --models models.toml --report report.html
   trovato serve --index notes=notes.trovato --listen 0.0.0.0:7700   (to the network, without a password)
 
   curl -s localhost:7700/v1/search -H 'Content-Type: application/json' \\
@@ -88,6 +91,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE", env = "TROVATO_MODELS")]
     models: Option<PathBuf>,
 
+    /// Serve this page at /report, linked from the workbench: an HTML file that needs
+    /// nothing beside itself, as `trovato eval report --html` writes it
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
     /// What is replaced in the queries of feedback, as for --query-log-redact
     #[arg(long, value_name = "RULES", default_value_t = Redaction::default(), requires = "feedback")]
     feedback_redact: Redaction,
@@ -126,7 +134,14 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<()> {
         feedback,
         feedback_redact,
         models,
+        report,
     } = args;
+    let report = report
+        .map(|path| {
+            let page = fs::read_to_string(&path);
+            page.with_context(|| format!("cannot read the report {}", path.display()))
+        })
+        .transpose()?;
     let query_log = query_log
         .map(|path| {
             QueryLog::open(QueryLogConfig {
@@ -155,6 +170,7 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<()> {
     config.query_log = query_log;
     config.feedback = feedback;
     config.language_models = language_models(models.as_deref())?;
+    config.report = report.map(ReportPage::new);
     serve(config)
 }
 

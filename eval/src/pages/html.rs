@@ -10,11 +10,7 @@ use crate::experiment::{DiffPassage, ExperimentReport, MIN_JUDGED, SystemReport,
 const STYLE: &str = include_str!("report.css");
 
 pub(super) fn page(head: &ReportHead, reports: &[ExperimentReport]) -> String {
-    let mut html = Html::default();
-    html.add(&format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{0}</title><style>{STYLE}</style></head><body><header><h1>{0}</h1>",
-        escape(&head.title)
-    ));
+    let mut html = Html::begin(&head.title);
     html.add("<p class=\"lead\">Means over topics with 95 % bootstrap intervals. Systems are compared with one baseline on the same topics by a randomisation test, corrected for their number (Holm); where the topics cannot tell two systems apart, that is what the table says.</p>");
     if reports.len() > 1 {
         html.add("<nav>");
@@ -28,31 +24,46 @@ pub(super) fn page(head: &ReportHead, reports: &[ExperimentReport]) -> String {
     for report in reports {
         experiment(&mut html, report);
     }
-    html.add("<section><h2>Make it again</h2><pre>");
-    html.add(&escape(&head.commands.join("\n")));
-    html.add(&format!(
-        "</pre><p class=\"note\">Trovato {}. A figure's inputs (corpus, chunker, encoder, a probe of all components, the program) are listed with each experiment as one digest.</p></section></main></body></html>\n",
-        escape(&head.version)
-    ));
-    html.text
+    html.end(head, " A figure's inputs (corpus, chunker, encoder, a probe of all components, the program) are listed with each experiment as one digest.")
 }
 
-#[derive(Default)]
-struct Html {
+/// A page that grows.
+pub(super) struct Html {
     text: String,
 }
 
 impl Html {
-    fn add(&mut self, text: &str) {
+    /// Up to the title, inside the header.
+    pub(super) fn begin(title: &str) -> Self {
+        let title = escape(title);
+        let text = format!(
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head><body><header><h1>{title}</h1>"
+        );
+        Self { text }
+    }
+
+    /// How it is made again, and the end of `main`.
+    pub(super) fn end(mut self, head: &ReportHead, note: &str) -> String {
+        self.add("<section><h2>Make it again</h2><pre>");
+        self.add(&escape(&head.commands.join("\n")));
+        self.add(&format!(
+            "</pre><p class=\"note\">Trovato {}.{}</p></section></main></body></html>\n",
+            escape(&head.version),
+            escape(note)
+        ));
+        self.text
+    }
+
+    pub(super) fn add(&mut self, text: &str) {
         self.text.push_str(text);
     }
 
-    fn cell(&mut self, text: &str) {
+    pub(super) fn cell(&mut self, text: &str) {
         // Writing to a String cannot fail.
         let _ = write!(self.text, "<td>{text}</td>");
     }
 
-    fn heads(&mut self, names: &[String]) {
+    pub(super) fn heads(&mut self, names: &[String]) {
         self.add("<table><thead><tr>");
         for name in names {
             let _ = write!(self.text, "<th>{}</th>", escape(name));

@@ -8,8 +8,10 @@ mod facts;
 mod html;
 mod markdown;
 mod plot;
+mod questions;
 
 use crate::experiment::ExperimentReport;
+use crate::report::QuestionScoreReport;
 
 /// What a report is about, besides its results.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +29,12 @@ pub fn report_html(head: &ReportHead, reports: &[ExperimentReport]) -> String {
     html::page(head, reports)
 }
 
-/// Renders the same as Markdown, without the plots and the passages.
+/// Renders the page of one evaluation over questions.
+pub fn questions_html(head: &ReportHead, report: &QuestionScoreReport) -> String {
+    questions::page(head, report)
+}
+
+/// Renders the page of experiments as Markdown, without the plots and the passages.
 pub fn report_markdown(head: &ReportHead, reports: &[ExperimentReport]) -> String {
     markdown::page(head, reports)
 }

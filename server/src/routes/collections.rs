@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::error::{ApiError, Chain};
+use crate::report_page::ReportPage;
 use crate::state::AppState;
 use crate::wire::{CollectionBody, CollectionsBody, EXTRACTIVE, LimitsBody};
 
@@ -24,6 +25,7 @@ pub(super) async fn collections(
     let open: Vec<_> = state.collections()?.iter().map(Arc::clone).collect();
     let limits = LimitsBody::from(state.limits());
     let feedback = state.feedback().is_some();
+    let report = state.report().map(|_| ReportPage::PATH);
     let names = state.language_models().names();
     let answer_models = std::iter::once(EXTRACTIVE).chain(names).map(str::to_owned).collect();
     let work = move |_waited| {
@@ -33,7 +35,7 @@ pub(super) async fn collections(
             tracing::error!(error = %Chain(&error), "an index folder could not be listed");
             ApiError::IndexFailed
         })?;
-        Ok(Json(CollectionsBody { collections, answer_models, feedback, limits }))
+        Ok(Json(CollectionsBody { collections, answer_models, feedback, report, limits }))
     };
     state.admission().run(work).await?
 }

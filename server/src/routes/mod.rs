@@ -12,6 +12,7 @@ mod feedback;
 mod health;
 mod models;
 mod page;
+mod report;
 mod rerank;
 mod search;
 
@@ -25,6 +26,7 @@ use crate::error::ApiError;
 use crate::guard;
 use crate::mcp;
 use crate::openapi;
+use crate::report_page::ReportPage;
 use crate::state::AppState;
 
 /// The service: API, health, page. Tests call it without a port.
@@ -48,6 +50,7 @@ pub fn app(state: AppState) -> Router {
     let router = router
         .route_service("/mcp", mcp::http_service(state.clone()))
         .route("/openapi.json", get(move || async move { (headers, Json(document)) }))
+        .route(ReportPage::PATH, get(report::report))
         .merge(page::routes())
         .fallback(unknown_route)
         .method_not_allowed_fallback(method_not_allowed);

@@ -16,6 +16,8 @@ pub(crate) struct CollectionsBody {
     pub(crate) answer_models: Vec<String>,
     /// Whether judgments sent to `/v1/feedback` are kept.
     pub(crate) feedback: bool,
+    /// Where a page says how well the collections answer; null without one.
+    pub(crate) report: Option<&'static str>,
     /// What a request may ask for.
     pub(crate) limits: LimitsBody,
 }
