@@ -3,6 +3,8 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use axum::body::Body;
 use axum::http::{Request, header};
@@ -62,6 +64,31 @@ async fn the_routes_of_the_crates_own_page_are_those_of_the_document() {
     for (method, path) in operations(&document(&fixture).await) {
         assert!(told.contains(&format!("`{method} {path}`")), "lib.rs lacks {method} {path}");
     }
+}
+
+/// Of two schemas with one name the document keeps the last, and says so nowhere.
+#[test]
+fn every_schema_has_a_name_of_its_own() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut names: Vec<String> = Vec::new();
+    for folder in ["wire", "routes", "."] {
+        for file in fs::read_dir(sources.join(folder)).unwrap() {
+            let path = file.unwrap().path();
+            if !path.is_file() {
+                continue;
+            }
+            let text = fs::read_to_string(path).unwrap();
+            for (at, _) in text.match_indices("ToSchema)]") {
+                let declared = text[at..].split(['\n', ' ']);
+                let mut words = declared.skip_while(|word| !matches!(*word, "struct" | "enum"));
+                names.extend(words.nth(1).map(|name| name.trim_end_matches(';').to_owned()));
+            }
+        }
+    }
+    assert!(names.len() > 50, "the derives are found: {names:?}");
+    names.sort();
+    let twice: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+    assert!(twice.is_empty(), "{twice:?}");
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ pub struct AnswerBody {
     /// What answered.
     model: String,
     /// What it took.
-    pub(super) usage: UsageBody,
+    pub(super) usage: AnswerUsageBody,
     /// How a language model wrote it; absent for sentences of the documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) written: Option<WrittenBody>,
@@ -99,7 +99,7 @@ impl From<&Written> for WrittenBody {
 
 /// Tokens and money.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct UsageBody {
+pub(super) struct AnswerUsageBody {
     /// Tokens a model read; null where its provider does not say.
     pub(super) input_tokens: Option<u64>,
     /// Tokens it wrote; likewise.
@@ -108,7 +108,7 @@ pub(super) struct UsageBody {
     cost_usd: Option<f64>,
 }
 
-impl From<Option<&Written>> for UsageBody {
+impl From<Option<&Written>> for AnswerUsageBody {
     fn from(written: Option<&Written>) -> Self {
         match written.map(|written| written.usage) {
             Some(usage) => Self {
@@ -230,12 +230,12 @@ pub(super) struct CitationBody {
     /// `found`, `elsewhere`, `stitched`, `not_found` or `unquoted`.
     pub(super) verdict: String,
     /// Where the quote, or its parts, stand.
-    places: Vec<PlaceBody>,
+    places: Vec<QuotePlaceBody>,
 }
 
 /// A place in a document.
 #[derive(Debug, Serialize, ToSchema)]
-struct PlaceBody {
+struct QuotePlaceBody {
     /// The document.
     document: String,
     /// Where in it.
@@ -366,12 +366,12 @@ impl From<Citation> for CitationBody {
             span: span.map(span_body),
             quote,
             verdict: verdict.to_string(),
-            places: places.into_iter().map(PlaceBody::from).collect(),
+            places: places.into_iter().map(QuotePlaceBody::from).collect(),
         }
     }
 }
 
-impl From<Place> for PlaceBody {
+impl From<Place> for QuotePlaceBody {
     fn from(place: Place) -> Self {
         Self { document: place.document.into(), span: span_body(place.span) }
     }

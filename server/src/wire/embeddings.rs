@@ -164,7 +164,7 @@ pub(crate) struct EmbeddingsAnswer {
     /// The encoder that made them.
     model: String,
     /// Tokens that were read.
-    usage: UsageBody,
+    usage: TokensBody,
     /// Texts that were longer than the encoder reads and were cut.
     truncated: usize,
 }
@@ -192,7 +192,7 @@ enum VectorBody {
 
 /// Tokens that were read, the model's prefixes and special tokens included.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-struct UsageBody {
+struct TokensBody {
     /// Tokens.
     prompt_tokens: usize,
     /// The same: nothing is generated.
@@ -205,7 +205,7 @@ impl EmbeddingsAnswer {
         let data = rows.values().chunks_exact(rows.dim()).enumerate().map(|(index, row)| {
             EmbeddingBody { object: "embedding", index, embedding: vector_body(format, row) }
         });
-        let usage = UsageBody { prompt_tokens: rows.n_tokens, total_tokens: rows.n_tokens };
+        let usage = TokensBody { prompt_tokens: rows.n_tokens, total_tokens: rows.n_tokens };
         Self {
             object: "list",
             data: data.collect(),

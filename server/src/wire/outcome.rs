@@ -35,7 +35,7 @@ pub struct OutcomeBody {
     expanded: Option<ExpansionBody>,
     /// How far the reranker read; absent where nothing was reranked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reranked: Option<RerankBody>,
+    reranked: Option<RerankedBody>,
     /// Wall time of each stage.
     timings_ms: TimingsBody,
     /// Stages that were left out; empty when none was.
@@ -103,7 +103,7 @@ pub(super) struct DegradationBody {
 
 /// How far the reranker read.
 #[derive(Debug, Serialize, ToSchema)]
-struct RerankBody {
+struct RerankedBody {
     /// Candidates that were read.
     scored: usize,
     /// Candidates that might have been.
@@ -162,7 +162,7 @@ impl OutcomeBody {
             collection: collection.map(str::to_owned),
             hits: hits.into_iter().map(|hit| HitBody::new(hit, &score_kind)).collect(),
             expanded: expanded.map(ExpansionBody::from),
-            reranked: reranked.map(RerankBody::from),
+            reranked: reranked.map(RerankedBody::from),
             timings_ms: timings_ms.into(),
             degraded: degraded.into_iter().map(DegradationBody::from).collect(),
             dropped_terms: n_dropped_terms,
@@ -227,7 +227,7 @@ impl From<Degradation> for DegradationBody {
     }
 }
 
-impl From<RerankReport> for RerankBody {
+impl From<RerankReport> for RerankedBody {
     fn from(report: RerankReport) -> Self {
         let RerankReport { scored, candidates, stop } = report;
         let stop = match stop {
