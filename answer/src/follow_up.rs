@@ -56,6 +56,8 @@ pub struct Standalone {
     pub leanings: Vec<Leaning>,
     /// The words that were put in front of it, in order.
     pub added: Vec<String>,
+    /// The language model that wrote it; `None` for these rules.
+    pub written_by: Option<String>,
 }
 
 /// Words that stand for others.
@@ -127,6 +129,7 @@ pub fn standalone(question: &str, history: &[Turn]) -> Standalone {
         query: question.trim().to_owned(),
         leanings: Vec::new(),
         added: Vec::new(),
+        written_by: None,
     };
     let Some((last, before)) = history.split_last() else { return as_it_is() };
     let leanings = leanings(question);
@@ -153,7 +156,7 @@ pub fn standalone(question: &str, history: &[Turn]) -> Standalone {
         return as_it_is();
     }
     let query = format!("{} {}", added.join(" "), question.trim());
-    Standalone { query, leanings, added }
+    Standalone { query, leanings, added, written_by: None }
 }
 
 /// What in a question leans on something before it.

@@ -20,6 +20,8 @@ pub mod model;
 mod nearest;
 mod pipeline;
 pub mod prompt;
+#[cfg(feature = "models")]
+mod rewrite;
 mod sentence;
 mod tokens;
 mod toml_place;
@@ -40,6 +42,8 @@ pub use ground::{ground, prompt_passages};
 pub use pipeline::{
     AnswerError, AnswerOutcome, AnswerRequest, AnswerTimings, Retrieved, answer_question, retrieve,
 };
+#[cfg(feature = "models")]
+pub use rewrite::{Rewritten, rewrite};
 pub use sentence::{Sentence, sentences};
 pub use tokens::estimated_tokens;
 #[cfg(feature = "models")]

@@ -10,8 +10,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
-use answer::model::StructuredError;
-use answer::{AnswerError, AnswerRequest, Retrieved, Standalone, WriteError, retrieve, write};
+use answer::model::{StructuredError, Usage};
+use answer::{
+    AnswerError, AnswerRequest, Retrieved, Rewritten, Standalone, Turn, WriteError, retrieve,
+    rewrite, write,
+};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use engine::Searcher;
@@ -23,7 +26,7 @@ use crate::collections::Collection;
 use crate::error::{ApiError, Chain};
 use crate::query_log::logged;
 use crate::state::AppState;
-use crate::wire::{AnswerBody, Asked, Question, RetrievalBody, Writer, charge_waiting};
+use crate::wire::{AnswerBody, Asked, Question, RetrievalBody, Writer, charge_waiting, shortened};
 
 /// What is known before the answer is.
 pub(crate) enum Step {
@@ -111,6 +114,27 @@ pub(crate) enum Told {
     Ending(Ending),
 }
 
+/// A question, and what is searched for.
+struct Understood {
+    request: AnswerRequest,
+    standalone: Standalone,
+    /// Whether a model was to make it whole, and did not.
+    not_rewritten: bool,
+}
+
+impl Understood {
+    /// Searches for what a model made of it.
+    fn take(&mut self, rewritten: Rewritten, max_query_bytes: usize) {
+        let Rewritten { standalone, usage: _, failed } = rewritten;
+        if let Some(error) = &failed {
+            tracing::warn!(error, "a follow-up was made whole by rules, not by the model");
+        }
+        self.not_rewritten = failed.is_some();
+        self.request.search.query = shortened(&standalone.query, max_query_bytes);
+        self.standalone = standalone;
+    }
+}
+
 /// The work itself; `None` from its methods when the reader has left.
 struct Work {
     state: AppState,
@@ -121,35 +145,33 @@ struct Work {
 
 impl Work {
     async fn run(self, question: Question) -> Result<Option<AnswerBody>, ApiError> {
-        match question.writer {
-            Some(writer) => self.written(question.request, question.standalone, writer).await,
-            None => self.extracted(question.request, question.standalone).await,
+        let Question { writer, request, standalone, rewrite_after, wants_stream: _ } = question;
+        let asked = Understood { request, standalone, not_rewritten: false };
+        match writer {
+            Some(writer) => self.written(asked, rewrite_after, writer).await,
+            None => self.extracted(asked).await,
         }
     }
 
     /// With sentences of the documents: one piece of work, in one place of the queue.
-    async fn extracted(
-        self,
-        mut request: AnswerRequest,
-        standalone: Standalone,
-    ) -> Result<Option<AnswerBody>, ApiError> {
+    async fn extracted(self, mut asked: Understood) -> Result<Option<AnswerBody>, ApiError> {
         let state = self.state.clone();
         let work = move |waited| {
-            charge_waiting(&mut request.search, waited);
+            charge_waiting(&mut asked.request.search, waited);
             let searcher = self.collection.searcher();
-            let retrieved = self.retrieve(&searcher, &request)?;
-            let asked = self.asked(&standalone, &request);
-            if !self.found(asked, &retrieved) {
+            let retrieved = self.retrieve(&searcher, &asked.request)?;
+            if !self.found(&asked, &retrieved) {
                 return Ok(None);
             }
-            let outcome =
-                retrieved.extract(&searcher, &request).map_err(|error| self.refusal(error))?;
+            let outcome = retrieved
+                .extract(&searcher, &asked.request)
+                .map_err(|error| self.refusal(error))?;
             for claim in &outcome.answer.claims {
                 if self.steps.send(Step::Piece(format!("{}\n", claim.marked()))).is_err() {
                     return Ok(None);
                 }
             }
-            Ok(Some(AnswerBody::new(asked, outcome, None)))
+            Ok(Some(AnswerBody::new(self.said(&asked), outcome, None)))
         };
         state.admission().run(work).await?
     }
@@ -157,19 +179,28 @@ impl Work {
     /// In a model's words. While it writes no core is busy, so no place is kept.
     async fn written(
         self,
-        mut request: AnswerRequest,
-        standalone: Standalone,
+        mut asked: Understood,
+        rewrite_after: Option<Vec<Turn>>,
         Writer { model, prompt, schema }: Writer,
     ) -> Result<Option<AnswerBody>, ApiError> {
         let state = self.state.clone();
+        let mut spent = Usage::NOTHING;
+        if let Some(history) = rewrite_after {
+            let rewritten = tokio::select! {
+                () = self.steps.closed() => return Ok(None),
+                rewritten = rewrite(model.as_ref(), &asked.request.question, &history) => rewritten,
+            };
+            spent = rewritten.usage;
+            asked.take(rewritten, state.limits().max_query_bytes);
+        }
         let work = move |waited| {
-            charge_waiting(&mut request.search, waited);
+            charge_waiting(&mut asked.request.search, waited);
             let searcher = self.collection.searcher();
-            let retrieved = self.retrieve(&searcher, &request)?;
-            Ok::<_, ApiError>((self, searcher, request, retrieved))
+            let retrieved = self.retrieve(&searcher, &asked.request)?;
+            Ok::<_, ApiError>((self, searcher, asked, retrieved))
         };
-        let (this, searcher, request, retrieved) = state.admission().run(work).await??;
-        if !this.found(this.asked(&standalone, &request), &retrieved) {
+        let (this, searcher, asked, retrieved) = state.admission().run(work).await??;
+        if !this.found(&asked, &retrieved) {
             return Ok(None);
         }
         let mut on_piece = |piece: &str| {
@@ -180,22 +211,22 @@ impl Work {
         let writing = write(
             model.as_ref(),
             &prompt,
-            &request.question,
+            &asked.request.question,
             schema.as_ref(),
             &retrieved.context,
             &mut on_piece,
         );
-        let written = tokio::select! {
+        let mut written = tokio::select! {
             () = this.steps.closed() => return Ok(None),
             written = writing => written.map_err(|error| not_written(model.name(), &error))?,
         };
+        written.usage = Usage::sum(&[spent, written.usage]);
         let took = asked_at.elapsed();
         let work = move |_waited| {
             let outcome = retrieved
-                .ground(&searcher, &request, &written.reply, took)
+                .ground(&searcher, &asked.request, &written.reply, took)
                 .map_err(|error| this.refusal(error))?;
-            let asked = this.asked(&standalone, &request);
-            Ok(Some(AnswerBody::new(asked, outcome, Some(&written))))
+            Ok(Some(AnswerBody::new(this.said(&asked), outcome, Some(&written))))
         };
         state.admission().run(work).await?
     }
@@ -213,18 +244,19 @@ impl Work {
         Ok(retrieved)
     }
 
-    fn asked<'a>(&'a self, standalone: &'a Standalone, request: &AnswerRequest) -> Asked<'a> {
+    fn said<'a>(&'a self, asked: &'a Understood) -> Asked<'a> {
         Asked {
-            standalone,
+            standalone: &asked.standalone,
+            not_rewritten: asked.not_rewritten,
             collection: Some(self.collection.name()),
-            budget_tokens: request.context.budget_tokens,
+            budget_tokens: asked.request.context.budget_tokens,
         }
     }
 
     /// Whether somebody still waits for what follows.
-    fn found(&self, asked: Asked<'_>, retrieved: &Retrieved) -> bool {
+    fn found(&self, asked: &Understood, retrieved: &Retrieved) -> bool {
         let Retrieved { found, context, .. } = retrieved;
-        self.steps.send(Step::Found(RetrievalBody::new(asked, found, context))).is_ok()
+        self.steps.send(Step::Found(RetrievalBody::new(self.said(asked), found, context))).is_ok()
     }
 
     fn refusal(&self, error: AnswerError) -> ApiError {

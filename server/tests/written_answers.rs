@@ -164,6 +164,31 @@ async fn schemas_that_nothing_can_be_made_of_are_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_model_makes_a_follow_up_whole_where_it_is_asked_to() {
+    let follow_up = json!({"question": "and who owns it?", "model": "small", "rewrite": "model",
+        "history": [{"question": "What borrows a value?", "answer": "A reference."}]});
+    let answers = || says(&["A thread \"owns its stack\" [1]."]);
+    let failed = Reply::status(500, &json!({"error": {"message": "secret detail"}}));
+    let script = [says(&["Who owns a thread's stack?"]), answers(), failed, answers()];
+    let (fixture, _provider) = service(script);
+    let body = ask(&fixture, follow_up.clone()).await.ok();
+    assert_eq!(
+        body["standalone"],
+        json!({"query": "Who owns a thread's stack?", "rules": [], "added": [], "written_by": "scripted-1"})
+    );
+    assert_eq!(body["question"], "and who owns it?", "what was asked is answered");
+    assert_eq!(body["usage"]["input_tokens"], 200, "both are paid for");
+    let body = ask(&fixture, follow_up.clone()).await.ok();
+    assert_eq!(body["degraded"][0]["stage"], "rewrite", "{body}");
+    assert!(body["standalone"]["query"].as_str().unwrap().contains("reference"), "{body}");
+    assert!(!body.to_string().contains("secret"), "{body}");
+    let mut extractive = follow_up;
+    extractive["model"] = json!("extractive");
+    let told = ask(&fixture, extractive).await.error(400, "invalid_parameter");
+    assert_eq!(told["parameter"], "rewrite");
+}
+
+#[tokio::test]
 async fn models_and_prompts_are_named_and_others_are_refused() {
     let (fixture, provider) = service([]);
     let collections = fixture.get("/v1/collections").await.ok();

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use answer::model::{HttpModel, LanguageModel, Schema, read_models};
+use answer::model::{HttpModel, LanguageModel, Schema, Usage, read_models};
 use answer::prompt::{Prompt, ReplyForm};
 use answer::{
-    AnswerError, AnswerOutcome, AnswerRequest, Citation, ContextOptions, Standalone, Turn, Verdict,
-    Written, answer_question, retrieve, standalone, write,
+    AnswerError, AnswerOutcome, AnswerRequest, Citation, ContextOptions, Rewritten, Standalone,
+    Turn, Verdict, Written, answer_question, retrieve, rewrite, standalone, write,
 };
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use engine::filter::Filter;
 use engine::{
     Highlights, Index, OpenOptions, RerankOptions, SearchError, SearchRequest, Searcher, Verify,
@@ -90,10 +90,22 @@ struct Writer {
 /// An answer, what was searched for, and how it was written where a model did.
 pub(super) struct Answered {
     pub(super) standalone: Standalone,
+    /// Why a model did not make the question whole though it was to.
+    not_rewritten: Option<String>,
     pub(super) outcome: AnswerOutcome,
     pub(super) written: Option<Written>,
     /// Whether the text was shown as it came.
     was_shown: bool,
+}
+
+/// What makes a follow-up whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Rewriter {
+    /// Rules about words: at once, for nothing
+    #[default]
+    Rules,
+    /// The language model of --model, asked once more
+    Model,
 }
 
 /// What is done with an answer while it is written.
@@ -208,15 +220,23 @@ impl Answering {
         &self,
         question: &str,
         history: &[Turn],
+        rewriter: Rewriter,
         meanwhile: WhileWritten,
     ) -> anyhow::Result<Answered> {
-        let standalone = standalone(question, history);
+        let Rewritten { standalone, usage: spent, failed: not_rewritten } =
+            self.made_whole(question, history, rewriter)?;
         let mut request = self.template.clone();
         question.clone_into(&mut request.question);
         request.search.query.clone_from(&standalone.query);
         let Some(writer) = &self.writer else {
             let outcome = answer_question(&self.searcher, &request).map_err(told)?;
-            return Ok(Answered { standalone, outcome, written: None, was_shown: false });
+            return Ok(Answered {
+                standalone,
+                not_rewritten,
+                outcome,
+                written: None,
+                was_shown: false,
+            });
         };
         let retrieved = retrieve(&self.searcher, &request).map_err(told)?;
         let shows = meanwhile == WhileWritten::Show && writer.prompt.form() == ReplyForm::Prose;
@@ -232,11 +252,37 @@ impl Answering {
         let Writer { model, prompt, schema, runtime } = writer;
         let context = &retrieved.context;
         let writing = write(model.as_ref(), prompt, question, schema.as_ref(), context, on_piece);
-        let written = runtime.block_on(writing)?;
+        let mut written = runtime.block_on(writing)?;
+        written.usage = Usage::sum(&[spent, written.usage]);
         let took = asked.elapsed();
         let outcome =
             retrieved.ground(&self.searcher, &request, &written.reply, took).map_err(told)?;
-        Ok(Answered { standalone, outcome, written: Some(written), was_shown })
+        Ok(Answered { standalone, not_rewritten, outcome, written: Some(written), was_shown })
+    }
+
+    /// The question as it is searched for.
+    ///
+    /// # Errors
+    /// [`UsageError`] when a model is to write it and there is none.
+    fn made_whole(
+        &self,
+        question: &str,
+        history: &[Turn],
+        rewriter: Rewriter,
+    ) -> anyhow::Result<Rewritten> {
+        match (rewriter, &self.writer) {
+            (Rewriter::Rules, _) => {
+                let standalone = standalone(question, history);
+                Ok(Rewritten { standalone, usage: Usage::NOTHING, failed: None })
+            }
+            (Rewriter::Model, Some(Writer { model, runtime, .. })) => {
+                Ok(runtime.block_on(rewrite(model.as_ref(), question, history)))
+            }
+            (Rewriter::Model, None) => {
+                let told = "--rewrite model is for a language model; name one with --model";
+                Err(UsageError(told.to_owned()).into())
+            }
+        }
     }
 
     /// The context's budget, in tokens.
@@ -248,8 +294,13 @@ impl Answering {
 impl Answered {
     /// As `POST /v1/answer` gives it.
     pub(super) fn body(self, budget_tokens: usize) -> AnswerBody {
-        let Self { standalone, outcome, written, .. } = self;
-        let asked = Asked { standalone: &standalone, collection: None, budget_tokens };
+        let Self { standalone, not_rewritten, outcome, written, was_shown: _ } = self;
+        let asked = Asked {
+            standalone: &standalone,
+            not_rewritten: not_rewritten.is_some(),
+            collection: None,
+            budget_tokens,
+        };
         AnswerBody::new(asked, outcome, written.as_ref())
     }
 }
@@ -270,7 +321,7 @@ fn told(error: AnswerError) -> anyhow::Error {
 
 /// Prints an answer with its citations as numbered footnotes.
 pub(super) fn print(answered: &Answered) -> io::Result<()> {
-    let Answered { standalone, outcome, written, was_shown } = answered;
+    let Answered { standalone, not_rewritten, outcome, written, was_shown } = answered;
     let mut out = io::stdout().lock();
     let style = if out.is_terminal() { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
     let (dim, plain) = style;
@@ -278,7 +329,10 @@ pub(super) fn print(answered: &Answered) -> io::Result<()> {
     if *was_shown {
         writeln!(out)?;
     }
-    if !standalone.added.is_empty() {
+    if let Some(error) = not_rewritten {
+        writeln!(out, "left out: rewrite ({error}); the rules made the question whole")?;
+    }
+    if !standalone.added.is_empty() || standalone.written_by.is_some() {
         writeln!(out, "{dim}searched for: {}{plain}\n", standalone.query)?;
     }
     if answer.abstained {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::answering::{self, AnsweringArgs, WhileWritten};
+use super::answering::{self, AnsweringArgs, Rewriter, WhileWritten};
 use crate::options::print_json;
 
 const EXAMPLES: &str = "\
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &AskArgs) -> anyhow::Result<()> {
     let answering = args.answering.open()?;
     let waits = args.json || args.no_stream;
     let meanwhile = if waits { WhileWritten::Wait } else { WhileWritten::Show };
-    let answered = answering.answer(&args.question, &[], meanwhile)?;
+    let answered = answering.answer(&args.question, &[], Rewriter::Rules, meanwhile)?;
     if args.json {
         return print_json(&answered.body(answering.budget_tokens()));
     }

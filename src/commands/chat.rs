@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use answer::Turn;
 use clap::Args;
 
-use super::answering::{self, AnsweringArgs, WhileWritten};
+use super::answering::{self, AnsweringArgs, Rewriter, WhileWritten};
 use crate::options::tell;
 
 const EXAMPLES: &str = "\
@@ -26,6 +26,10 @@ const MAX_TURNS: usize = 20;
 pub(crate) struct ChatArgs {
     #[command(flatten)]
     answering: AnsweringArgs,
+
+    /// What makes a follow-up whole
+    #[arg(long, value_name = "BY", value_enum, default_value_t)]
+    rewrite: Rewriter,
 
     /// Print one JSON document a line for each question
     #[arg(long)]
@@ -58,7 +62,7 @@ pub(crate) fn run(args: &ChatArgs) -> anyhow::Result<()> {
         }
         let question = line.trim();
         let meanwhile = if args.json { WhileWritten::Wait } else { WhileWritten::Show };
-        let answered = match answering.answer(question, &history, meanwhile) {
+        let answered = match answering.answer(question, &history, args.rewrite, meanwhile) {
             Ok(answered) => answered,
             // One question that cannot be asked does not end a conversation.
             Err(error) if prompts => {

@@ -119,8 +119,12 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Of what was never asked.
+    pub const NOTHING: Self =
+        Self { input_tokens: Some(0), output_tokens: Some(0), cost_usd: Some(0.0) };
+
     /// Together; what one does not say, the sum does not know.
-    pub(crate) fn sum(parts: &[Self]) -> Self {
+    pub fn sum(parts: &[Self]) -> Self {
         let tokens = |of: fn(&Self) -> Option<u64>| parts.iter().map(of).sum();
         Self {
             input_tokens: tokens(|usage| usage.input_tokens),

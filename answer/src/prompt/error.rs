@@ -85,6 +85,14 @@ pub enum ReplyError {
         /// The length of the reply in bytes.
         bytes: usize,
     },
+    /// It is no question, which is what was asked for.
+    #[error("the reply has {bytes} bytes and should be a question of at most {limit}")]
+    NoQuestion {
+        /// Its first line's length.
+        bytes: usize,
+        /// The most a question may have.
+        limit: usize,
+    },
     /// The object is JSON, but not of the form that was asked for.
     #[error("the JSON object in the reply is not an answer: {why}")]
     WrongShape {

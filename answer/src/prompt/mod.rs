@@ -6,6 +6,7 @@
 //! here, and no model is asked here.
 
 mod error;
+mod follow_up;
 pub(crate) mod json;
 mod markers;
 mod passages;
@@ -18,6 +19,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 pub use error::{PromptError, ReplyError};
+pub use follow_up::FollowUpPrompt;
 pub use passages::PromptPassage;
 pub use prose::ABSTAIN;
 pub use reply::{ParsedAnswer, ParsedClaim, ParsedQuote};
@@ -141,6 +143,11 @@ impl Prompt {
             return Err(whole(&what));
         }
         let template = Template::parse(&user, origin)?;
+        if template.holds(Slot::History) {
+            return Err(whole(
+                "{history} is for prompts about follow-ups; write the question alone",
+            ));
+        }
         let due: &[Slot] = match file.reply {
             ReplyForm::Prose => &[Slot::Question, Slot::Passages],
             ReplyForm::Json | ReplyForm::Value => &[Slot::Question, Slot::Passages, Slot::Schema],
@@ -180,12 +187,7 @@ impl Prompt {
             ReplyForm::Json => "json",
             ReplyForm::Value => "value",
         };
-        let mut hasher = blake3::Hasher::new();
-        for part in [passages::FORM, id, version.to_string().as_str(), form, system, user] {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
-        }
-        hasher.finalize().to_hex()[..16].to_owned()
+        fingerprint(&[passages::FORM, id, &version.to_string(), form, system, user])
     }
 
     /// The prompt for one question. Equal inputs give equal prompts.
@@ -209,6 +211,8 @@ impl Prompt {
             Slot::Question => inputs.question,
             Slot::Passages => &passages,
             Slot::Schema => schema,
+            // Refused when the prompt was read.
+            Slot::History => "",
         });
         Ok(FilledPrompt { system: self.system.clone(), user })
     }
@@ -227,6 +231,16 @@ impl Prompt {
             ReplyForm::Value => json::read_value(reply, known),
         }
     }
+}
+
+/// The first 16 hex digits of BLAKE3 over texts, each behind its length.
+fn fingerprint(parts: &[&str]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
 }
 
 /// Line ends as `\n`, no white space at the ends of lines or of the text.

@@ -12,10 +12,12 @@ pub(super) enum Slot {
     Question,
     Passages,
     Schema,
+    /// Of prompts about a conversation only.
+    History,
 }
 
 impl Slot {
-    pub(super) const ALL: [Self; 3] = [Self::Question, Self::Passages, Self::Schema];
+    pub(super) const ALL: [Self; 4] = [Self::Question, Self::Passages, Self::Schema, Self::History];
 
     fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|slot| slot.name() == name)
@@ -26,6 +28,7 @@ impl Slot {
             Self::Question => "question",
             Self::Passages => "passages",
             Self::Schema => "schema",
+            Self::History => "history",
         }
     }
 
@@ -115,6 +118,7 @@ mod tests {
             Slot::Question => "Why {passages}?",
             Slot::Passages => "P",
             Slot::Schema => "{}",
+            Slot::History => "H",
         }))
     }
 
@@ -132,7 +136,8 @@ mod tests {
             "test: unknown placeholder {qestion}; did you mean \"question\"?"
         );
         assert!(
-            said("{}").contains("unknown placeholder {}; there are question, passages, schema")
+            said("{}")
+                .contains("unknown placeholder {}; there are question, passages, schema, history")
         );
         for lone in ["a } b", "a {", "a { b\n}", "{question{"] {
             assert!(said(lone).contains("a lone brace at byte"), "{lone}");

@@ -8,6 +8,7 @@ mod cancelling;
 mod failures;
 mod prompts;
 mod retries;
+mod rewriting;
 mod streams;
 mod structured;
 

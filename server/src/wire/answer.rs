@@ -19,6 +19,8 @@ pub const EXTRACTIVE: &str = "extractive";
 pub struct Asked<'a> {
     /// What was searched for.
     pub standalone: &'a Standalone,
+    /// Whether a language model was to write that, and did not.
+    pub not_rewritten: bool,
     /// The collection's name where there are names.
     pub collection: Option<&'a str>,
     /// The context's budget, in tokens.
@@ -134,7 +136,7 @@ pub struct RetrievalBody {
     generation: u64,
     /// The passages.
     context: ContextBody,
-    /// Stages of the search that were left out.
+    /// Stages that were left out: of the search, or the rewriting of a follow-up.
     degraded: Vec<DegradationBody>,
 }
 
@@ -147,6 +149,9 @@ struct StandaloneBody {
     rules: Vec<String>,
     /// The words that were put in front of it.
     added: Vec<String>,
+    /// The language model that wrote it; absent for the rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written_by: Option<String>,
 }
 
 /// The passages an answer is made of.
@@ -262,13 +267,14 @@ struct AnswerTimingsBody {
 impl RetrievalBody {
     /// Converts what was found and what was made of it.
     pub fn new(asked: Asked<'_>, found: &engine::SearchOutcome, context: &Context) -> Self {
-        let Standalone { query, leanings, added } = asked.standalone;
+        let Standalone { query, leanings, added, written_by } = asked.standalone;
         let Context { passages, left_out, tokens, documents: _ } = context;
         Self {
             standalone: StandaloneBody {
                 query: query.clone(),
                 rules: leanings.iter().map(ToString::to_string).collect(),
                 added: added.clone(),
+                written_by: written_by.clone(),
             },
             collection: asked.collection.map(str::to_owned),
             generation: found.generation,
@@ -278,7 +284,12 @@ impl RetrievalBody {
                 budget: asked.budget_tokens,
                 left_out: left_out.iter().map(LeftOutBody::from).collect(),
             },
-            degraded: found.degraded.iter().cloned().map(DegradationBody::from).collect(),
+            degraded: asked
+                .not_rewritten
+                .then(DegradationBody::not_rewritten)
+                .into_iter()
+                .chain(found.degraded.iter().cloned().map(DegradationBody::from))
+                .collect(),
         }
     }
 }

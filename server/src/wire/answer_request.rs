@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::answer::EXTRACTIVE;
-use super::parameters::{in_range, refuse_unknown, within};
+use super::parameters::{choose, in_range, names, refuse_unknown, within};
 use super::search_body::SearchBody;
 use crate::collections::LoadedReranker;
 use crate::error::ApiError;
@@ -30,6 +30,9 @@ pub(crate) struct AnswerRequestBody {
     pub(crate) collection: Option<String>,
     /// What was asked and answered before, oldest first.
     pub(super) history: Option<Vec<TurnBody>>,
+    /// What makes a follow-up whole: `rules`, which is the default, or `model`, the language
+    /// model that answers, asked once more.
+    pub(super) rewrite: Option<String>,
     /// What answers: `extractive`, sentences of the documents, or a language model of
     /// the server; `/v1/collections` names them.
     pub(super) model: Option<String>,
@@ -100,8 +103,19 @@ pub(crate) struct Question {
     pub(crate) writer: Option<Writer>,
     pub(crate) request: AnswerRequest,
     pub(crate) standalone: Standalone,
+    /// What was said before, where the writer is to make the question whole.
+    pub(crate) rewrite_after: Option<Vec<Turn>>,
     pub(crate) wants_stream: bool,
 }
+
+/// What makes a follow-up whole.
+#[derive(Clone, Copy)]
+enum Rewriter {
+    Rules,
+    Model,
+}
+
+const REWRITERS: [(&str, Rewriter); 2] = [("rules", Rewriter::Rules), ("model", Rewriter::Model)];
 
 /// What a language model is told where a request does not say.
 const DEFAULT_PROMPT: &str = "cited-v1";
@@ -109,14 +123,15 @@ const DEFAULT_PROMPT: &str = "cited-v1";
 /// The same, where its answer must fit a schema.
 const VALUE_PROMPT: &str = "value-v1";
 
-const PARAMETERS: &str = "question, collection, history, model, prompt, schema, context_tokens, stream, strategy, fusion, top, depth, expand, \
+const PARAMETERS: &str = "question, collection, history, rewrite, model, prompt, schema, context_tokens, stream, strategy, fusion, top, depth, expand, \
                           rerank, rerank_depth, rerank_budget_ms, filter, per_document, typos, deadline_ms";
 
 impl AnswerRequestBody {
     /// Parameters with a fixed choice, and the choices.
-    pub(crate) fn choices() -> [(&'static str, Vec<&'static str>); 3] {
+    pub(crate) fn choices() -> [(&'static str, Vec<&'static str>); 4] {
         let [strategy, typos, _near_duplicates] = SearchBody::choices();
-        [strategy, typos, ("prompt", Prompt::built_in_names().collect())]
+        let prompt = ("prompt", Prompt::built_in_names().collect());
+        [strategy, typos, prompt, ("rewrite", names(&REWRITERS))]
     }
 
     /// Checks the body against the limits and fills in what the server decides.
@@ -142,6 +157,14 @@ impl AnswerRequestBody {
         let writer = writer(self.model.as_deref(), self.prompt.as_deref(), self.schema, models)?;
         let history = history(self.history.unwrap_or_default(), limits)?;
         let standalone = standalone(&question, &history);
+        let rewrite_after = match choose("rewrite", self.rewrite, &REWRITERS)? {
+            Some(Rewriter::Model) if writer.is_none() => {
+                let reason = "only a language model does; leave it out, or name a `model`";
+                return Err(ApiError::invalid("rewrite", "model", reason));
+            }
+            Some(Rewriter::Model) if !history.is_empty() => Some(history),
+            Some(Rewriter::Model | Rewriter::Rules) | None => None,
+        };
         let defaults = ContextOptions::default();
         let budget_tokens = match self.context_tokens {
             Some(tokens) => in_range("context_tokens", tokens, limits.max_context_tokens)?,
@@ -173,7 +196,8 @@ impl AnswerRequestBody {
             context: ContextOptions { budget_tokens, ..defaults },
             ..AnswerRequest::new("")
         };
-        Ok(Question { writer, request, standalone, wants_stream: self.stream == Some(true) })
+        let wants_stream = self.stream == Some(true);
+        Ok(Question { writer, request, standalone, rewrite_after, wants_stream })
     }
 }
 
@@ -227,7 +251,7 @@ fn history(turns: Vec<TurnBody>, limits: &Limits) -> Result<Vec<Turn>, ApiError>
 }
 
 /// The end of a text, at most `most` bytes: what the user typed stands there.
-fn shortened(text: &str, most: usize) -> String {
+pub(crate) fn shortened(text: &str, most: usize) -> String {
     text[text.ceil_char_boundary(text.len().saturating_sub(most))..].to_owned()
 }
 

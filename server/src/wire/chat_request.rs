@@ -35,6 +35,8 @@ pub(crate) struct ChatBody {
     /// As for `/v1/answer`.
     prompt: Option<String>,
     /// As for `/v1/answer`.
+    rewrite: Option<String>,
+    /// As for `/v1/answer`.
     context_tokens: Option<u64>,
     /// As in a search.
     strategy: Option<String>,
@@ -165,7 +167,7 @@ const REFUSED: [&str; 7] = [
     "modalities",
 ];
 
-const PARAMETERS: &str = "model, messages, stream, stream_options, response_format, n, prompt, context_tokens, strategy, top, \
+const PARAMETERS: &str = "model, messages, stream, stream_options, response_format, n, prompt, rewrite, context_tokens, strategy, top, \
                           rerank, filter, and those of OpenAI's that change nothing here";
 
 /// A question out of a conversation.
@@ -182,9 +184,9 @@ pub(crate) struct ChatQuestion {
 
 impl ChatBody {
     /// Parameters with a fixed choice, and the choices.
-    pub(crate) fn choices() -> [(&'static str, Vec<&'static str>); 2] {
-        let [strategy, _typos, prompt] = AnswerRequestBody::choices();
-        [strategy, prompt]
+    pub(crate) fn choices() -> [(&'static str, Vec<&'static str>); 3] {
+        let [strategy, _typos, prompt, rewrite] = AnswerRequestBody::choices();
+        [strategy, prompt, rewrite]
     }
 
     /// What may be sent and changes nothing.
@@ -241,6 +243,7 @@ impl ChatBody {
             history: Some(history),
             model: writer,
             prompt: self.prompt,
+            rewrite: self.rewrite,
             schema,
             context_tokens: self.context_tokens,
             strategy: self.strategy,

@@ -23,7 +23,7 @@ mod search_body;
 mod why_not;
 
 pub use answer::{AnswerBody, Asked, EXTRACTIVE, RetrievalBody};
-pub(crate) use answer_request::{AnswerRequestBody, Question, Writer};
+pub(crate) use answer_request::{AnswerRequestBody, Question, Writer, shortened};
 pub(crate) use chat::{ChatChunk, ChatCompletion, ChatHead};
 pub(crate) use chat_request::{ChatBody, ChatQuestion};
 pub(crate) use chat_text::ChatText;

@@ -220,6 +220,14 @@ impl From<(DocumentId, ChunkOrd)> for SimilarBody {
     }
 }
 
+impl DegradationBody {
+    /// A language model was to make a follow-up whole; the rules did.
+    pub(super) fn not_rewritten() -> Self {
+        let reason = "the model gave no question; the rules made the follow-up whole";
+        Self { stage: "rewrite".to_owned(), reason: reason.to_owned() }
+    }
+}
+
 impl From<Degradation> for DegradationBody {
     fn from(degradation: Degradation) -> Self {
         let Degradation { stage, reason } = degradation;
