@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::ground::prompt_passages;
 use crate::model::{
-    Completed, Completion, LanguageModel, MAX_PROBLEMS, ModelError, Schema, StopReason, Structured,
+    Completion, LanguageModel, MAX_PROBLEMS, ModelError, Schema, StopReason, Structured,
     StructuredError, Usage, complete_read,
 };
 use crate::prompt::{ParsedAnswer, Prompt, PromptError, PromptInputs, ReplyError, ReplyForm};
@@ -128,19 +128,15 @@ fn written(prompt: &Prompt, structured: Structured<ParsedAnswer>) -> Written {
     let usages: Vec<Usage> = completions.iter().map(|completed| completed.usage).collect();
     let retries = completions.iter().map(|completed| completed.retries).sum();
     let first_piece = completions.first().and_then(|completed| completed.first_piece);
-    let (model, stop) = completions
-        .into_iter()
-        .next_back()
-        .map(|Completed { model, stop, .. }| (model, stop))
-        .unwrap_or((String::new(), StopReason::Finished));
+    let last = completions.last();
     Written {
-        model,
+        model: last.map_or_else(String::new, |completed| completed.model.clone()),
         prompt: (prompt.name(), prompt.fingerprint()),
         usage: Usage::sum(&usages),
         retries,
         repairs,
         first_piece,
-        is_cut: stop == StopReason::Length,
+        is_cut: last.is_some_and(|completed| completed.stop == StopReason::Length),
         reply: value,
     }
 }

@@ -166,8 +166,10 @@ impl Work {
             let outcome = retrieved
                 .extract(&searcher, &asked.request)
                 .map_err(|error| self.refusal(error))?;
-            for claim in &outcome.answer.claims {
-                if self.steps.send(Step::Piece(format!("{}\n", claim.marked()))).is_err() {
+            for (at, claim) in outcome.answer.claims.iter().enumerate() {
+                // Together the pieces are the answer's text.
+                let apart = if at == 0 { "" } else { "\n" };
+                if self.steps.send(Step::Piece(format!("{apart}{}", claim.marked()))).is_err() {
                     return Ok(None);
                 }
             }

@@ -42,6 +42,9 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
     ),
 ];
 
+/// Routes whose response may wait for a language model.
+const ANSWER_ROUTES: [&str; 2] = ["/v1/answer", "/v1/chat/completions"];
+
 /// Puts the middleware around all routes and fallbacks of `router`.
 pub(crate) fn around(router: Router<AppState>, state: AppState) -> Router {
     router
@@ -81,7 +84,9 @@ async fn answer(state: &AppState, request: Request, next: Next) -> Response {
     if let Some(host) = state.hosts().refused(request.uri(), request.headers()) {
         return ApiError::ForeignHost { host }.into_response();
     }
-    let limit = state.limits().request_timeout;
+    let limits = state.limits();
+    let may_write = ANSWER_ROUTES.contains(&request.uri().path());
+    let limit = if may_write { limits.answer_timeout } else { limits.request_timeout };
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::TimedOut { limit_ms: limit.as_millis() as u64 }.into_response(),

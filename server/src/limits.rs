@@ -49,6 +49,9 @@ pub struct Limits {
     /// Longest time from a request's head to its response's head, in which the
     /// body must have arrived too.
     pub request_timeout: Duration,
+    /// The same for answers, which a language model may write until its own limit; the
+    /// default leaves that of a model, 120 s, some room for searching.
+    pub answer_timeout: Duration,
     /// How long a stopping server waits for requests under way.
     pub drain_timeout: Duration,
 }
@@ -74,6 +77,7 @@ impl Default for Limits {
             queued_searches: 50 * cores,
             head_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(150),
             drain_timeout: Duration::from_secs(10),
         }
     }

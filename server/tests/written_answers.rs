@@ -117,6 +117,7 @@ async fn a_value_fits_the_schema_after_one_repair_and_its_quotations_are_looked_
     let (fixture, provider) = service([reply("\"yes\""), reply("true")]);
     let body = ask(&fixture, in_a_form()).await.ok();
     assert_eq!(body["value"], json!({"borrows": true}), "{body}");
+    assert_eq!(body["answer"], r#"{"borrows":true}"#);
     assert_eq!(
         (&body["written"]["prompt"], &body["written"]["repairs"]),
         (&json!("value-v1"), &json!(1))

@@ -49,7 +49,8 @@ pub struct AnswerBody {
     /// estimates it.
     #[serde(skip_serializing_if = "Option::is_none")]
     confidence: Option<f64>,
-    /// The claims with a marker `[n]` for each citation; empty after a refusal.
+    /// The claims with a marker `[n]` for each citation, or `value` as JSON; empty after a
+    /// refusal.
     pub(super) answer: String,
     /// The answer in the form that `schema` describes; absent where none was asked for, and
     /// after a refusal.
@@ -302,6 +303,7 @@ impl AnswerBody {
     pub fn new(asked: Asked<'_>, outcome: AnswerOutcome, written: Option<&Written>) -> Self {
         let AnswerOutcome { answer, context, found, timings_ms } = outcome;
         let retrieval = RetrievalBody::new(asked, &found, &context);
+        let value = written.and_then(|written| written.reply.value.clone());
         let Answer { question, text, abstained, confidence, claims, citations, nearest } = answer;
         Self {
             question,
@@ -311,8 +313,8 @@ impl AnswerBody {
             written: written.map(WrittenBody::from),
             abstained,
             confidence,
-            answer: text,
-            value: written.and_then(|written| written.reply.value.clone()),
+            answer: value.as_ref().map_or(text, ToString::to_string),
+            value,
             claims: claims.into_iter().map(ClaimBody::from).collect(),
             citations: citations.into_iter().map(CitationBody::from).collect(),
             nearest: nearest.into_iter().map(CitationBody::from).collect(),

@@ -89,19 +89,21 @@ struct UrlCitationBody {
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 struct ChatUsageBody {
     /// Read.
-    prompt_tokens: u64,
+    #[serde(rename = "prompt_tokens")]
+    prompt: u64,
     /// Written.
-    completion_tokens: u64,
+    #[serde(rename = "completion_tokens")]
+    completion: u64,
     /// Both.
-    total_tokens: u64,
+    #[serde(rename = "total_tokens")]
+    total: u64,
 }
 
 impl From<&AnswerBody> for ChatUsageBody {
     fn from(answer: &AnswerBody) -> Self {
-        let prompt_tokens = answer.usage.input_tokens.unwrap_or(0);
-        let completion_tokens = answer.usage.output_tokens.unwrap_or(0);
-        let total_tokens = prompt_tokens + completion_tokens;
-        Self { prompt_tokens, completion_tokens, total_tokens }
+        let prompt = answer.usage.input_tokens.unwrap_or(0);
+        let completion = answer.usage.output_tokens.unwrap_or(0);
+        Self { prompt, completion, total: prompt + completion }
     }
 }
 

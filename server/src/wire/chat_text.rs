@@ -74,7 +74,7 @@ impl ChatText {
         // A value is a program's to read; `[1]` in it is a list.
         let text = if answer.value.is_some() { "" } else { self.told.as_str() };
         let of_passages = self.has_pieces && answer.written.is_some();
-        let cited = markers(text).into_iter().filter_map(move |marker| {
+        markers(text).into_iter().filter_map(move |marker| {
             let citations = answer.citations.iter();
             let citation = if of_passages {
                 let mut of_it = citations.filter(|it| it.passage == Some(marker.number));
@@ -84,8 +84,7 @@ impl ChatText {
                 citations.into_iter().find(|it| it.number == marker.number)
             };
             citation.map(|citation| (marker, citation))
-        });
-        cited
+        })
     }
 }
 

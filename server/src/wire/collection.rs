@@ -80,6 +80,8 @@ pub(crate) struct LimitsBody {
     head_timeout_ms: u64,
     /// Longest time until a response begins.
     request_timeout_ms: u64,
+    /// The same for answers, which a language model may write.
+    answer_timeout_ms: u64,
 }
 
 impl CollectionBody {
@@ -120,6 +122,7 @@ impl From<&Limits> for LimitsBody {
             queued_searches: limits.queued_searches,
             head_timeout_ms: limits.head_timeout.as_millis() as u64,
             request_timeout_ms: limits.request_timeout.as_millis() as u64,
+            answer_timeout_ms: limits.answer_timeout.as_millis() as u64,
         }
     }
 }

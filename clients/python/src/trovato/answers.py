@@ -26,12 +26,15 @@ class AnswerOptions(RetrievalOptions, total=False):
     history: Earlier turns, oldest first, at most 20; a follow-up is searched for as a
         query that stands by itself.
     model: `extractive` (the default) or a language model the server is configured with.
+    rewrite: What makes a follow-up whole: `rules` (the default) or `model`, the language
+        model that answers.
     prompt: Name of a prompt; language models only.
     schema: A JSON schema the answer must satisfy; language models only.
     context_tokens: Token budget of the context, 2000 by default.
     """
 
     history: Sequence[Turn] | None
+    rewrite: str | None
     model: str | None
     prompt: str | None
     schema: Mapping[str, Any] | None
@@ -40,13 +43,15 @@ class AnswerOptions(RetrievalOptions, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Standalone:
-    """What was searched for, and by which rules it was made of the question.
+    """What was searched for, and how it was made of the question.
 
-    `rules` is empty where the question was searched for as it is.
+    `rules` names the rules that did, `written_by` the language model; where neither did,
+    the question was searched for as it is.
     """
 
     query: str
     rules: tuple[str, ...]
+    written_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +249,9 @@ def read_token(source: JsonObject) -> Token:
 
 
 def _read_standalone(source: JsonObject) -> Standalone:
-    return Standalone(source.text("query"), source.texts("rules"))
+    return Standalone(
+        source.text("query"), source.texts("rules"), source.maybe_text("written_by")
+    )
 
 
 def _read_claim(source: JsonObject) -> Claim:
