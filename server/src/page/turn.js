@@ -43,8 +43,8 @@ function citationCount({ length: n }, verified) {
   return `${counted(n, "citation")} looked up, ${verified === n ? "all" : verified || "none"} verified`;
 }
 
-/** What an answer stands on, and how long it took. */
-function metaNode({ abstained, confidence, citations, claims, timings_ms: ms }, ...buttons) {
+/** What an answer stands on, how long it took, and what can be done with it. */
+function metaNode({ abstained, confidence, citations, claims, timings_ms: ms }, button) {
   const uncited = claims.filter((claim) => claim.citations.length === 0).length;
   return el(
     "p",
@@ -53,12 +53,12 @@ function metaNode({ abstained, confidence, citations, claims, timings_ms: ms }, 
     abstained ? null : el("span", {}, citationCount(citations, citations.filter(isVerified).length)),
     uncited ? el("span", { class: "uncited" }, `${counted(uncited, "sentence")} without a citation`) : null,
     el("span", {}, `first byte ${duration(ms.first_byte)}, all ${duration(ms.total)}`),
-    buttons,
+    button,
   );
 }
 
 function copyButton(answer) {
-  const button = el("button", { class: "quiet", type: "button" }, "Copy as Markdown");
+  const button = el("button", { class: "quiet", type: "button", title: "As Markdown, its citations as footnotes" }, "Copy");
   button.addEventListener("click", async () => {
     const text = answerMarkdown(answer);
     try {
@@ -90,8 +90,6 @@ export function createTurn(question, page) {
   let frame = 0;
 
   const draw = (cite) => replaceChanged(body, answerNodes(text, cite));
-  const findings = ({ standalone, degraded }) =>
-    searched.replaceChildren(...[standaloneNode(question, standalone), ...degradedNotices(degraded)].filter(Boolean));
   const settle = () => {
     cancelAnimationFrame(frame);
     body.removeAttribute("aria-busy");
@@ -102,7 +100,7 @@ export function createTurn(question, page) {
     question,
     node,
     retrieved({ standalone, context, degraded }) {
-      findings({ standalone, degraded });
+      searched.replaceChildren(...[standaloneNode(question, standalone), ...degradedNotices(degraded)].filter(Boolean));
       body.replaceChildren(el("p", { class: "waiting" }, `Reading ${counted(context.passages.length, "passage")}\u2026`));
     },
     token(piece) {
