@@ -86,6 +86,30 @@ export default (world) => {
       });
     });
 
+    test("what a model is writing can be stopped, and is said not to be checked", async () => {
+      Object.assign(world.model, { reply: () => "word ".repeat(200), pauseMs: 100 });
+      await withPage(world, `${ASKED}&model=written`, {}, async (page) => {
+        await page.waitForSelector(".answer.writing");
+        await page.click("#stop-button");
+        assert.match(await textOf(page, ".turn .answer"), /^word/);
+        assert.match(await textOf(page, ".turn .answer-meta"), /Stopped: the citations were not checked/);
+      });
+      world.model.pauseMs = 0;
+    });
+
+    test("a model that fails is told, and asked again", () => {
+      world.model.reply = () => null;
+      return withPage(world, `${ASKED}&model=written`, {}, async (page) => {
+        await page.waitForSelector(".turn .error");
+        assert.match(await textOf(page, ".turn .error"), /^No answer\s+The model "written"/);
+        world.model.reply = () => "It rests [1].";
+        // The choice was right, what was chosen failed.
+        assert.equal(await inView(page).getByLabel("Answered by").getAttribute("aria-invalid"), null);
+        await page.getByRole("button", { name: "Ask again" }).click();
+        await page.waitForSelector(".turn .written");
+      });
+    });
+
     test("a model that is not offered is refused beside the choice", () =>
       withPage(world, `${ASKED}&model=nobody`, {}, async (page) => {
         await page.waitForSelector(".turn .error");

@@ -128,9 +128,9 @@ export function createAsk(shell) {
 
   function fail(entry, error) {
     statusLine.textContent = "";
-    // The message stands in the turn; the field is marked.
-    const field = { question: input, filter: options.filterInput, model: answerer.select }[error.parameter];
-    field?.setAttribute("aria-invalid", "true");
+    // The message stands in the turn; a field that was refused is marked.
+    const fields = { question: input, filter: options.filterInput, model: answerer.select };
+    if (error.status === 400) fields[error.parameter]?.setAttribute("aria-invalid", "true");
     entry.turn.fail(error, () => {
       dropFrom(turns.indexOf(entry));
       askNext();
