@@ -4,18 +4,22 @@
 import { describe, test } from "node:test";
 
 import { assertAccessible, assertFits, PHONE, withPage } from "./harness.js";
-import { answerOf, answerWith, failingStream, streamOf } from "./stub.js";
+import { answerOf, answerWith, failingStream, streamOf, writtenOf } from "./stub.js";
 
 const answered = (answer) => (page) => answerWith(page, () => streamOf(answer));
 const failed = (page) => answerWith(page, () => failingStream({ code: "model_failed", message: "it failed" }));
 
-const ABSTAINED = answerOf({ abstained: true, answer: "", claims: [], citations: [] });
+const ABSTAINED = answerOf({ abstained: true, answer: "", claims: [], citations: [], nearest: answerOf().citations });
 
 const { citations: [citation] } = answerOf();
 const MIXED = answerOf({
-  standalone: { query: "how long is bread proofed", rules: ["pronoun: it -> bread"] },
-  answer: "One.[1] Two.[2]",
-  citations: [citation, { ...citation, number: 2, verdict: "not_found", places: [] }],
+  standalone: { query: "loaf how long is it proofed", rules: ['"it" stands for something said before'], added: ["loaf"] },
+  answer: "One.[1] Two.[2] Three.[3]",
+  citations: [
+    citation,
+    { ...citation, number: 2, verdict: "not_found", places: [] },
+    { ...citation, number: 3, verdict: "unquoted", quote: "", places: [] },
+  ],
   degraded: [{ stage: "rerank", reason: "2 of 50 candidates were read" }],
 });
 
@@ -42,12 +46,18 @@ const VIEWS = {
     await page.focus(".answer .cite.unverified");
     await page.waitForSelector("#popover:not([hidden])");
   }, answered(MIXED)],
-  "no answer": ["/ask?q=how+long", (page) => page.waitForSelector(".context-passages"), answered(ABSTAINED)],
+  "a written answer": ["/ask?q=how+long&model=written", (page) => page.waitForSelector(".written"), answered(writtenOf())],
+  "no answer": ["/ask?q=how+long", (page) => page.waitForSelector(".answer .citations"), answered(ABSTAINED)],
   "a failed answer": ["/ask?q=how+long", (page) => page.waitForSelector(".turn .error"), failed],
   "before a comparison": ["/compare", (page) => page.waitForSelector(".side")],
   "a comparison": ["/compare?q=how+long+is+bread+proofed", async (page) => {
     await page.waitForSelector(".ladder .row");
     await page.click("text=Time by stage");
+  }],
+  "the API": ["/docs", async (page) => {
+    await page.click("#answer summary");
+    await page.click("#answer button[type=submit]");
+    await page.waitForSelector("#answer .response pre");
   }],
   "the keys": ["/", async (page) => {
     await page.click("#keys-button");

@@ -4,19 +4,21 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { inView, textOf, withPage } from "./harness.js";
-import { answerOf, answerWith, brokenStream, failingStream, streamOf } from "./stub.js";
+import { answerOf, answerWith, brokenStream, failingStream, streamOf, writtenOf } from "./stub.js";
 
 const ASKED = "/ask?q=how+long+is+the+shaped+loaf+proofed";
 
 const WRITTEN = "Two ways:\n\n- the `first` **way**[1]\n- another\n\n```rust\nlet a = [1];\n```";
 
-const ABSTAINED = answerOf({ abstained: true, answer: "", claims: [], citations: [], confidence: 0.1 });
+const ABSTAINED = answerOf({
+  abstained: true, answer: "", claims: [], citations: [], confidence: 0.1, nearest: answerOf().citations,
+});
 
 /** Options of a page whose questions are all answered so. */
 const given = (respond) => ({ before: (page) => answerWith(page, respond) });
 
 export default (world) => {
-  // Against the server that was given, or the stub in its place.
+  // Against the server, and a model whose replies are chosen here.
   describe("ask", () => {
     test("a question is answered with citations that open their document", () =>
       withPage(world, "/ask", {}, async (page) => {
@@ -49,6 +51,71 @@ export default (world) => {
         assert.match(await textOf(page, ".turn summary >> nth=0"), /^Read by extractive: \d+ passages? \([\d,]+ of [\d,]+ tokens/);
         assert.ok((await page.locator(".context-passages > li").count()) > 0);
       }));
+
+    test("who answers is chosen by keyboard, kept in the address, and told", () => {
+      world.model.reply = () => 'The shaped loaf is "proofed in the refrigerator for twelve hours" [1]. Some say it is "eaten by elves" [1].';
+      const sent = [];
+      const listening = async (page) => page.on("request", (request) => request.url().endsWith("/v1/answer") && sent.push(request.postDataJSON().model));
+      return withPage(world, "/ask", { before: listening }, async (page) => {
+        await page.fill("#question", "how long is the shaped loaf proofed");
+        await page.press("#question", "Enter");
+        await page.waitForSelector(".turn .answer-meta");
+        assert.equal(await page.locator(".written").count(), 0);
+        await inView(page).getByLabel("Answered by").focus();
+        await page.keyboard.press("ArrowDown");
+        await page.waitForURL(/[?&]model=written/);
+        await page.fill("#question", "is the loaf proofed in the refrigerator");
+        await page.press("#question", "Enter");
+        await page.waitForSelector(".turn:nth-child(2) .written");
+        assert.deepEqual(sent, [undefined, "written"]);
+        assert.match(await textOf(page, ".written"), /^Written by made-up-1\s+prompt cited-v1 [0-9a-f]{16}\s+[\d,]+ tokens read, [\d,]+ written\s+\$0\.0\d+$/);
+        const turn = page.locator(".turn:nth-child(2)");
+        const verdicts = await turn.locator(".citations .verdict").allInnerTexts();
+        assert.deepEqual(verdicts.map((text) => text.replace(/^\W+/, "")), ["Verified", "Not found"]);
+        assert.deepEqual(await turn.locator(".answer .cite").allInnerTexts(), ["1", "2\u2715"]);
+        assert.doesNotMatch(await turn.locator(".answer-meta").first().innerText(), /Confidence|NaN/);
+      });
+    });
+
+    test("a model that refuses is shown as no answer", () => {
+      world.model.reply = () => "[[ABSTAIN]]";
+      return withPage(world, `${ASKED}&model=written`, {}, async (page) => {
+        await page.waitForSelector(".turn .written");
+        assert.match(await textOf(page, ".turn .answer"), /^No answer in these documents/);
+        assert.doesNotMatch(await textOf(page, ".turn"), /ABSTAIN/);
+      });
+    });
+
+    test("what a model is writing can be stopped, and is said not to be checked", async () => {
+      Object.assign(world.model, { reply: () => "word ".repeat(200), pauseMs: 100 });
+      await withPage(world, `${ASKED}&model=written`, {}, async (page) => {
+        await page.waitForSelector(".answer.writing");
+        await page.click("#stop-button");
+        assert.match(await textOf(page, ".turn .answer"), /^word/);
+        assert.match(await textOf(page, ".turn .answer-meta"), /Stopped: the citations were not checked/);
+      });
+      world.model.pauseMs = 0;
+    });
+
+    test("a model that fails is told, and asked again", () => {
+      world.model.reply = () => null;
+      return withPage(world, `${ASKED}&model=written`, {}, async (page) => {
+        await page.waitForSelector(".turn .error");
+        assert.match(await textOf(page, ".turn .error"), /^No answer\s+The model "written"/);
+        world.model.reply = () => "It rests [1].";
+        // The choice was right, what was chosen failed.
+        assert.equal(await inView(page).getByLabel("Answered by").getAttribute("aria-invalid"), null);
+        await page.getByRole("button", { name: "Ask again" }).click();
+        await page.waitForSelector(".turn .written");
+      });
+    });
+
+    test("a model that is not offered is refused beside the choice", () =>
+      withPage(world, `${ASKED}&model=nobody`, {}, async (page) => {
+        await page.waitForSelector(".turn .error");
+        assert.match(await textOf(page, ".turn .error"), /it must be one of extractive, written/);
+        assert.equal(await inView(page).getByLabel("Answered by").getAttribute("aria-invalid"), "true");
+      }));
   });
 
   // What no server gives at will.
@@ -57,8 +124,11 @@ export default (world) => {
       const bodies = [];
       const respond = (body) => {
         bodies.push(body);
-        const rules = body.history ? ["pronoun: it -> the bread"] : [];
-        return streamOf(answerOf({ question: body.question, standalone: { query: "how hot is the bread baked", rules } }));
+        const leans = body.history !== undefined;
+        const standalone = leans
+          ? { query: "loaf refrigerator how hot is it baked", rules: ['"it" stands for something said before'], added: ["loaf", "refrigerator"] }
+          : { query: body.question, rules: [], added: [] };
+        return streamOf(answerOf({ question: body.question, standalone }));
       };
       await withPage(world, "/ask?q=how+long+is+bread+proofed", given(respond), async (page) => {
         await page.waitForSelector(".turn .answer-meta");
@@ -66,28 +136,30 @@ export default (world) => {
         await page.fill("#question", "how hot is it baked");
         await page.click("#ask-button");
         await page.waitForSelector(".turn:nth-child(2) .answer-meta");
-        assert.match(await textOf(page, ".standalone"), /how hot is the bread baked[\s\S]*pronoun: it -> the bread/);
+        assert.match(await textOf(page, ".standalone"), /loaf refrigerator how hot is it baked[\s\S]*"it" stands for something/);
+        assert.equal(await textOf(page, ".standalone b"), "how hot is it baked");
       });
       assert.equal(bodies[0].history, undefined);
       assert.equal(bodies[1].history.length, 1);
       assert.equal(bodies[1].history[0].question, "how long is bread proofed");
-      assert.match(bodies[1].history[0].answer, /twelve hours/);
+      // Without the markers of its citations.
+      assert.match(bodies[1].history[0].answer, /twelve hours\.$/);
     });
 
     test("quotes that do not stand where they should are marked in words", async () => {
       const { citations: [citation] } = answerOf();
-      const citations = ["found", "elsewhere", "stitched", "not_found"].map((verdict, at) => ({
-        ...citation, number: at + 1, verdict, places: verdict === "not_found" ? [] : citation.places,
+      const citations = ["found", "elsewhere", "stitched", "not_found", "unquoted"].map((verdict, at) => ({
+        ...citation, number: at + 1, verdict, places: verdict === "not_found" || verdict === "unquoted" ? [] : citation.places,
       }));
-      const answer = answerOf({ answer: "One.[1] Two.[2] Three.[3] Four.[4] Five.[9]", citations });
+      const answer = answerOf({ answer: "One.[1] Two.[2] Three.[3] Four.[4] Five.[5] Six.[9]", citations });
       await withPage(world, ASKED, given(() => streamOf(answer)), async (page) => {
         await page.waitForSelector(".citations");
         const verdicts = await page.locator(".citations .verdict").allInnerTexts();
-        assert.deepEqual(verdicts.map((text) => text.replace(/^\W+/, "")), ["Verified", "Stands elsewhere", "Stitched together", "Not found"]);
-        assert.deepEqual(await page.locator(".answer .cite").allInnerTexts(), ["1", "2?", "3?", "4?"]);
+        assert.deepEqual(verdicts.map((text) => text.replace(/^\W+/, "")), ["Verified", "Stands elsewhere", "Stitched together", "Not found", "Nothing quoted"]);
+        assert.deepEqual(await page.locator(".answer .cite").allInnerTexts(), ["1", "2?", "3?", "4\u2715", "5?"]);
         // A marker without its citation stays text.
-        assert.match(await textOf(page, ".answer"), /Five\.\[9\]$/);
-        assert.match(await textOf(page, ".answer-meta"), /4 citations, 1 verified/);
+        assert.match(await textOf(page, ".answer"), /Six\.\[9\]$/);
+        assert.match(await textOf(page, ".answer-meta"), /5 citations looked up, 1 verified/);
         await page.hover(".answer .cite >> nth=3");
         assert.match(await textOf(page, "#popover"), /stands nowhere/);
         await page.keyboard.press("Escape");
@@ -95,12 +167,68 @@ export default (world) => {
       });
     });
 
-    test("no answer is shown as such, with the nearest passages", () =>
-      withPage(world, ASKED, given(() => streamOf(ABSTAINED)), async (page) => {
-        await page.waitForSelector(".turn .notice");
-        assert.match(await textOf(page, ".turn .answer"), /No answer in these documents[\s\S]*nearest passages[\s\S]*Sourdough bread/);
-        assert.equal(await page.locator(".turn .citations").count(), 0);
-      }));
+    test("no answer is shown as such, with the nearest sentences, or else passages", async () => {
+      for (const [nearest, list] of [[ABSTAINED.nearest, ".answer > .citations"], [[], ".answer > .context-passages"]]) {
+        await withPage(world, ASKED, given(() => streamOf({ ...ABSTAINED, nearest })), async (page) => {
+          await page.waitForSelector(".turn .notice");
+          assert.match(await textOf(page, ".turn .answer"), /^No answer in these documents[\s\S]*What comes nearest[\s\S]*Sourdough bread/);
+          assert.match(await textOf(page, list), /refrigerator/);
+          assert.equal(await page.locator(".answer-foot .citations").count(), 0);
+        });
+      }
+    });
+
+    test("what a written answer cost, and what is wrong with it, is told", async () => {
+      const written = { ...writtenOf().written, repairs: 1, is_cut: true };
+      const usage = { input_tokens: null, output_tokens: null, cost_usd: null };
+      await withPage(world, ASKED, given(() => streamOf(writtenOf())), async (page) => {
+        await page.waitForSelector(".written");
+        assert.match(await textOf(page, ".written"), /1,660 tokens read, 125 written\s+\$0\.00032\s+1 retry$/);
+        assert.match(await textOf(page, ".answer-meta >> nth=0"), /^2 citations looked up, 1 verified\s+1 sentence without a citation/);
+      });
+      await withPage(world, ASKED, given(() => streamOf(writtenOf({ written, usage }))), async (page) => {
+        await page.waitForSelector(".written");
+        assert.match(await textOf(page, ".written"), /tokens not counted\s+cost not known\s+1 retry\s+1 repair$/);
+        assert.match(await textOf(page, ".answer-foot .notice"), /The end is missing/);
+      });
+    });
+
+    test("the end of a stream moves neither the focus nor what was read", async () => {
+      const answer = writtenOf({ answer: "```text\nflour\n```\n\nIt rests for long. [1]\nIt is eaten by elves. [2]" });
+      const [head, tail] = streamOf(answer).split("event: answer");
+      // The body of a response comes at once: the page's own reader is cut in two.
+      const halting = (page) => page.addInitScript(([head, tail]) => {
+        const real = window.fetch;
+        window.fetch = (path, options) => {
+          if (path !== "/v1/answer") return real(path, options);
+          const bytes = (text) => new TextEncoder().encode(text);
+          const body = new ReadableStream({
+            start(stream) {
+              stream.enqueue(bytes(head));
+              window.goOn = () => (stream.enqueue(bytes(tail)), stream.close());
+            },
+          });
+          return Promise.resolve(new Response(body));
+        };
+      }, [head, `event: answer${tail}`]);
+      await withPage(world, ASKED, { before: halting }, async (page) => {
+        await page.waitForSelector(".answer.writing .cite.pending >> nth=1");
+        const top = () => page.locator(".answer p").evaluate((node) => node.getBoundingClientRect().top);
+        const before = await top();
+        await page.focus(".answer pre");
+        await page.evaluate(() => window.goOn());
+        await page.waitForSelector(".citations");
+        assert.equal(await page.evaluate(() => document.activeElement.tagName), "PRE");
+        assert.equal(await top(), before);
+      });
+      await withPage(world, ASKED, { before: halting }, async (page) => {
+        await page.waitForSelector(".answer.writing");
+        await page.focus("#stop-button");
+        await page.evaluate(() => window.goOn());
+        await page.waitForSelector(".citations");
+        assert.equal(await page.evaluate(() => document.activeElement.id), "ask-button");
+      });
+    });
 
     test("what was left out of the context is told with the reason", () =>
       withPage(world, ASKED, given(() => streamOf(answerOf())), async (page) => {

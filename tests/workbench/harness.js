@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { promisify } from "node:util";
@@ -11,11 +11,11 @@ import axe from "axe-core";
 import { chromium } from "playwright-core";
 
 import { writeCorpus } from "./corpus.js";
-import { stubAnswers } from "./stub.js";
+import { startModel } from "./model.js";
 
 const START_MS = 60_000;
 /** For one step in a page; generous, for machines that are busy. */
-const STEP_MS = 20_000;
+const STEP_MS = 60_000;
 const BROWSER_FLAGS = [
   "--headless",
   "--no-sandbox",
@@ -31,25 +31,31 @@ const KINDS = { ".html": "text/html; charset=utf-8", ".css": "text/css; charset=
 const DESKTOP = { viewport: { width: 1280, height: 900 } };
 export const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
 
-/** Indexes the corpus, serves it and starts a browser. */
+/** Indexes the corpus, serves it with a made-up language model, and starts a browser. */
 export async function startWorld() {
   const trovato = process.env.TROVATO_BIN;
   assert.ok(trovato, "TROVATO_BIN must name a trovato binary; see README.md");
   const folder = await mkdtemp(join(tmpdir(), "workbench-"));
   const texts = join(folder, "texts");
   const index = join(folder, "index");
+  const models = join(folder, "models.toml");
+  const model = await startModel();
+  await writeFile(models, model.toml);
   await writeCorpus(texts);
   await promisify(execFile)(trovato, ["ingest", texts, "--index", index]);
   const server = spawn(trovato, [
-    "serve", "--index", `texts=${index}`, "--listen", "127.0.0.1:0", "--rerank", "default", "--rerank-budget-ms", "10000",
+    "serve", "--index", `texts=${index}`, "--listen", "127.0.0.1:0", "--models", models,
+    "--rerank", "default", "--rerank-budget-ms", "10000",
   ]);
   const base = await addressOf(server);
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: BROWSER_FLAGS });
   return {
     base,
     browser,
+    model,
     async stop() {
       await browser.close();
+      await model.stop();
       server.kill("SIGINT");
       await new Promise((resolve) => server.once("exit", resolve));
       await rm(folder, { recursive: true });
@@ -84,9 +90,9 @@ async function showFolder(context, base, folder) {
   const { headers } = await fetch(`${base}/`);
   const names = ["content-security-policy", "x-content-type-options", "referrer-policy", "cache-control"];
   const own = Object.fromEntries(names.map((name) => [name, headers.get(name)]));
-  await context.route((url) => !/^\/(v1|healthz|readyz)\b/.test(url.pathname), async (route) => {
+  await context.route((url) => !/^\/(v1|healthz|readyz|openapi)\b/.test(url.pathname), async (route) => {
     const { pathname } = new URL(route.request().url());
-    const name = extname(pathname) ? pathname.slice(1) : "index.html";
+    const name = extname(pathname) ? pathname.slice(1) : pathname === "/docs" ? "docs.html" : "index.html";
     const body = await readFile(join(folder, name)).catch(() => null);
     if (!body) return route.fulfill({ status: 404, headers: own });
     return route.fulfill({ body, headers: { ...own, "content-type": KINDS[extname(name)] } });
@@ -110,7 +116,6 @@ export async function withPage(world, path, options, steps) {
   const wrong = [];
   try {
     if (process.env.TROVATO_PAGE) await showFolder(context, world.base, process.env.TROVATO_PAGE);
-    if (process.env.TROVATO_ANSWERS === "stub") await stubAnswers(context, world.base);
     const page = await context.newPage();
     page.on("console", (message) => {
       if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) wrong.push(message.text());

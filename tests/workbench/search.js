@@ -127,7 +127,7 @@ export default (world) =>
     });
 
     test("the evaluation is linked where there is one on this server", async () => {
-      for (const [report, shown] of [["/report/", true], [undefined, false], ["javascript:window.hostile=1", false], ["//elsewhere.invalid/", false]]) {
+      for (const [report, shown] of [["/report", true], [undefined, false], ["javascript:window.hostile=1", false], ["//elsewhere.invalid/", false]]) {
         const reporting = (page) => page.route("**/v1/collections", async (route) => {
           const response = await route.fetch();
           await route.fulfill({ response, json: { ...(await response.json()), report } });
@@ -135,6 +135,11 @@ export default (world) =>
         await withPage(world, QUERY, { before: reporting }, async (page) => {
           await page.waitForSelector(".hit");
           assert.equal(await page.locator("#report-link").isVisible(), shown, report);
+          if (!shown) return;
+          assert.equal(await page.locator("#report-link").getAttribute("href"), "/report");
+          await page.focus("#views a >> nth=2");
+          await page.keyboard.press("Tab");
+          assert.equal(await page.evaluate(() => document.activeElement.id), "report-link");
         });
       }
     });

@@ -1,10 +1,9 @@
-// Answers in the format of `POST /v1/answer`, made up: whole ones from searches, for
-// a binary without the route, and single cases that no server gives at will.
+// Answers in the format of `POST /v1/answer`, made up: cases that no server gives at will.
 
 const event = (name, data) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 
-const retrievalOf = ({ standalone, collection, generation, context }) =>
-  ({ standalone, collection, generation, context });
+const retrievalOf = ({ standalone, collection, generation, context, degraded }) =>
+  ({ standalone, collection, generation, context, degraded });
 
 /** The stream of an answer, its text in pieces of a word. */
 export const streamOf = (answer) =>
@@ -44,7 +43,7 @@ export function answerOf(changes = {}) {
   };
   return {
     question: "how long is bread proofed",
-    standalone: { query: "how long is bread proofed", rules: [] },
+    standalone: { query: "how long is bread proofed", rules: [], added: [] },
     collection: "texts",
     generation: 1,
     model: "extractive",
@@ -68,54 +67,28 @@ export function answerOf(changes = {}) {
       budget: 2000,
       left_out: [{ document: "texts/tides.html", span: [0, 5], reason: "budget" }],
     },
-    usage: { input_tokens: 0, output_tokens: 0, cost_usd: null },
+    nearest: [],
+    usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 },
     timings_ms: { search: 4.1, context: 0.3, answer: 12, verify: 0.1, first_byte: 5, total: 17 },
     degraded: [],
     ...changes,
   };
 }
 
-const wordsOf = (text) => new Set(text.toLowerCase().match(/\p{L}+/gu));
-
-/** The sentence of a text with the most words of a question. */
-function bestSentence(text, question) {
-  const asked = wordsOf(question);
-  const shared = (sentence) => [...wordsOf(sentence)].filter((word) => asked.has(word)).length;
-  const sentences = text.match(/\p{Lu}[^.]*\./gu) ?? [text];
-  return sentences.reduce((best, sentence) => (shared(sentence) > shared(best) ? sentence : best));
-}
-
-/** Answers with the best sentence of the best passage. */
-export const stubAnswers = (context, base) =>
-  answerWith(context, async ({ question, history, filter, strategy }) => {
-    const response = await fetch(`${base}/v1/search`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ query: question, filter, strategy }),
-    });
-    const { hits, generation } = await response.json();
-    const [{ document, title, headings, text, span: [from] }] = hits;
-    const quote = bestSentence(text, question);
-    const start = from + Buffer.byteLength(text.slice(0, text.indexOf(quote)));
-    const span = [start, start + Buffer.byteLength(quote)];
-    const passages = hits.map((hit, at) => ({
-      number: at + 1,
-      document: hit.document,
-      title: hit.title,
-      headings: hit.headings,
-      span: hit.span,
-      text: hit.text,
-      tokens: 50,
-      score: hit.score,
-      chunks: [hit.chunk],
-    }));
-    return streamOf(answerOf({
-      question,
-      generation,
-      standalone: { query: question, rules: history ? ["topic: carried over"] : [] },
-      answer: `${quote}[1]`,
-      claims: [{ text: quote, citations: [1] }],
-      citations: [{ number: 1, document, title, headings, span, quote, verdict: "found", places: [{ document, span }] }],
-      context: { passages, tokens: 50 * passages.length, budget: 2000, left_out: [] },
-    }));
+/** The same in the words of a language model: one quote that stands, one that does not. */
+export function writtenOf(changes = {}) {
+  const { citations: [citation] } = answerOf();
+  const { confidence: _, ...answer } = answerOf({
+    model: "made-up-1",
+    usage: { input_tokens: 1660, output_tokens: 125, cost_usd: 0.000324 },
+    written: { prompt: "cited-v1", prompt_fingerprint: "3ec522b70caaf7c8", retries: 1, repairs: 0, first_piece_ms: 310, is_cut: false },
+    answer: "It rests for long. [1]\nIt is eaten by elves. [2]\nSo much for bread.",
+    claims: [
+      { text: "It rests for long.", citations: [1] },
+      { text: "It is eaten by elves.", citations: [2] },
+      { text: "So much for bread.", citations: [] },
+    ],
+    citations: [citation, { ...citation, number: 2, quote: "eaten by elves", verdict: "not_found", places: [] }],
   });
+  return { ...answer, ...changes };
+}

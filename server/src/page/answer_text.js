@@ -15,7 +15,9 @@ function inlineNodes(text, cite) {
     const [all, code, strong, number] = found;
     const node = code ? el("code", {}, code) : strong ? el("strong", {}, strong) : cite(Number(number));
     if (!node) continue;
-    nodes.push(text.slice(done, found.index), node);
+    // A marker belongs to the word before it, and never begins a line.
+    const before = text.slice(done, found.index);
+    nodes.push(number ? before.trimEnd() : before, node);
     done = found.index + all.length;
   }
   nodes.push(text.slice(done));

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { hidePopover, listenForPopover } from "./citations.js";
 import { byId, counted, duration, el } from "./dom.js";
-import { createOptions } from "./options.js";
+import { answererSelect, createOptions } from "./options.js";
 import { answerBody } from "./state.js";
 import { createTurn } from "./turn.js";
 import { collectionsNode } from "./welcome.js";
@@ -15,7 +15,8 @@ const MAX_HISTORY = 20;
 export function createAsk(shell) {
   const form = byId("ask");
   const input = byId("question");
-  const options = createOptions(byId("ask-options"));
+  const answerer = answererSelect();
+  const options = createOptions(byId("ask-options"), answerer);
   const statusLine = byId("ask-status");
   const turnList = byId("turns");
 
@@ -31,12 +32,16 @@ export function createAsk(shell) {
     },
   };
 
+  const readOptions = () =>
+    ({ ...shell.state(), ...options.read(shell.served()), model: answerer.read(shell.served()) });
+
   /**
    * Asks what the address holds and was not asked yet. What was answered stays as it
    * is when options change: they hold for what is asked next.
    */
   function show(state) {
     options.fill(state, shell.served());
+    answerer.fill(shell.served(), state.model);
     hidePopover();
     const kept = turns.findIndex(({ question }, at) => question !== state.questions[at]);
     if (kept >= 0) dropFrom(kept);
@@ -48,6 +53,7 @@ export function createAsk(shell) {
       statusLine.textContent = "";
       byId("ask-welcome").replaceChildren(
         el("p", {}, "Answers are put together from the documents, each sentence with a citation that is checked against the stored text."),
+        answerer.label.hidden ? "" : el("p", {}, "A language model may write them instead: what it quotes is looked up likewise, and marked where it does not stand there."),
         collectionsNode(shell.served()),
       );
     }
@@ -82,10 +88,9 @@ export function createAsk(shell) {
   async function ask(entry) {
     const { turn, question } = entry;
     const mine = (asking = new AbortController());
-    for (const field of [input, options.filterInput]) field.removeAttribute("aria-invalid");
+    for (const field of [input, options.filterInput, answerer.select]) field.removeAttribute("aria-invalid");
     setBusy(true);
-    const answered = turns.filter(({ answer }) => answer);
-    const history = answered.map(({ answer }) => ({ question: answer.question, answer: answer.answer })).slice(-MAX_HISTORY);
+    const history = turns.filter(({ answer }) => answer).map(({ answer }) => said(answer)).slice(-MAX_HISTORY);
     try {
       statusLine.textContent = "Searching\u2026";
       for await (const { event, data } of api.answer(answerBody(shell.state(), question, history), mine.signal)) {
@@ -115,14 +120,17 @@ export function createAsk(shell) {
     }
   }
 
+  /** A turn as it is sent along: without markers, whose numbers mean nothing later. */
+  const said = ({ question, claims }) => ({ question, answer: claims.map(({ text }) => text).join(" ") });
+
   const outcome = ({ abstained, citations, timings_ms: ms }) =>
     abstained ? "No answer found" : `Answered with ${counted(citations.length, "citation")} in ${duration(ms.total)}`;
 
   function fail(entry, error) {
     statusLine.textContent = "";
-    // The message stands in the turn; the field is marked.
-    const field = { question: input, filter: options.filterInput }[error.parameter];
-    field?.setAttribute("aria-invalid", "true");
+    // The message stands in the turn; a field that was refused is marked.
+    const fields = { question: input, filter: options.filterInput, model: answerer.select };
+    if (error.status === 400) fields[error.parameter]?.setAttribute("aria-invalid", "true");
     entry.turn.fail(error, () => {
       dropFrom(turns.indexOf(entry));
       askNext();
@@ -131,8 +139,13 @@ export function createAsk(shell) {
 
   function setBusy(isBusy) {
     byId("busy").hidden = !isBusy;
-    byId("ask-button").hidden = isBusy;
-    byId("stop-button").hidden = !isBusy;
+    const buttons = [byId("ask-button"), byId("stop-button")];
+    const [shown, other] = isBusy ? buttons.reverse() : buttons;
+    // Who stands on one of the two stays at their place.
+    const isFocused = document.activeElement === other;
+    other.hidden = true;
+    shown.hidden = false;
+    if (isFocused) shown.focus();
     labelInput();
   }
 
@@ -145,12 +158,12 @@ export function createAsk(shell) {
     const questions = turns.filter(({ answer }) => answer).map((turn) => turn.question);
     const failed = turns.findIndex(({ answer }) => !answer);
     if (failed >= 0) dropFrom(failed);
-    shell.go({ ...shell.state(), ...options.read(shell.served()), questions: [...questions, question] });
+    shell.go({ ...readOptions(), questions: [...questions, question] });
   });
 
   form.addEventListener("change", (event) => {
     if (event.target === input) return;
-    shell.go({ ...shell.state(), ...options.read(shell.served()) }, { replace: true });
+    shell.go(readOptions(), { replace: true });
   });
 
   byId("stop-button").addEventListener("click", () => {

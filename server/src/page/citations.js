@@ -3,7 +3,7 @@
 import { byId, el } from "./dom.js";
 import { innerHeadings } from "./hits.js";
 
-/** What the check of a quote against the stored text came to. */
+/** What the check of a quote against the stored text came to: in a word or two, in a sentence. */
 const VERDICTS = {
   found: ["Verified", "The quote stands at the passage, word for word."],
   elsewhere: ["Stands elsewhere", "The quote stands word for word, but not in the passage that is cited."],
@@ -17,6 +17,12 @@ export const isVerified = ({ verdict }) => verdict === "found";
 /** A verdict in a word or two, and in a sentence. */
 export const verdictWords = ({ verdict }) => VERDICTS[verdict] ?? ["Not verified", `The check said: ${verdict}.`];
 
+/** What follows a marker's number where its quote does not stand at the passage. */
+const signOf = ({ verdict }) => ({ found: "", not_found: "\u2715" })[verdict] ?? "?";
+
+/** How strongly a verdict is shown: without a quote nothing was refuted. */
+const kindOf = ({ verdict }) => ({ found: "verified", unquoted: "unquoted" })[verdict] ?? "unverified";
+
 export const sourceName = ({ title, document: id }) => title || id || "a passage that was never shown";
 
 /** Whether there is anything to open. */
@@ -29,7 +35,7 @@ function targetOf(citation) {
 }
 
 const verdictNode = (citation) =>
-  el("span", { class: `verdict ${isVerified(citation) ? "verified" : "unverified"}`, title: verdictWords(citation)[1] }, verdictWords(citation)[0]);
+  el("span", { class: `verdict ${kindOf(citation)}`, title: verdictWords(citation)[1] }, verdictWords(citation)[0]);
 
 const trailOf = (citation) => [sourceName(citation), ...innerHeadings(citation)].join(" \u203A ");
 
@@ -93,7 +99,7 @@ export function markerNode(citation, page) {
   const marker = el(
     opens ? "a" : "span",
     {
-      class: isVerified(citation) ? "cite" : "cite unverified",
+      class: `cite ${kindOf(citation)}`,
       href: opens ? page.documentAddress(target) : null,
       tabIndex: 0,
       "aria-label": `Citation ${number}, ${sourceName(citation)}: ${verdict}`,
@@ -103,7 +109,7 @@ export function markerNode(citation, page) {
         if (opens) page.open(event, target);
       },
     },
-    isVerified(citation) ? String(number) : `${number}?`,
+    `${number}${signOf(citation)}`,
   );
   const show = () => showPopover(marker, citation);
   marker.addEventListener("pointerenter", show);
@@ -113,8 +119,8 @@ export function markerNode(citation, page) {
   return el("sup", {}, marker);
 }
 
-/** The list of an answer's citations. */
-export function citationList(citations, page) {
+/** A list of citations: those of an answer, unless `label` says of what. */
+export function citationList(citations, page, label = "Citations") {
   const item = (citation) => {
     const target = targetOf(citation);
     const link = { class: "title", href: page.documentAddress(target), onclick: (event) => page.open(event, target) };
@@ -125,5 +131,5 @@ export function citationList(citations, page) {
       citation.quote ? el("blockquote", {}, citation.quote) : null,
     );
   };
-  return el("ol", { class: "citations", "aria-label": "Citations" }, citations.map(item));
+  return el("ol", { class: "citations", "aria-label": label }, citations.map(item));
 }

@@ -1,6 +1,6 @@
-// What an answer was made from: the passages, and those that were left out.
+// What an answer was made from: the passages, those that were left out, and by whom.
 
-import { counted, el } from "./dom.js";
+import { counted, el, shortNumber } from "./dom.js";
 import { feedbackNode } from "./feedback.js";
 import { bodyText, trailNode } from "./hits.js";
 
@@ -50,5 +50,31 @@ export function contextNode({ context, model }, page, feedback) {
     el("summary", {}, `Read by ${model}: ${counted(passages.length, "passage")} (${size}${left})`),
     passageList(passages, page, { feedback, lengths: true }),
     leftOut.length ? [el("h3", {}, "Left out"), el("ul", { class: "left-out" }, leftOut.map(leftItem))] : null,
+  );
+}
+
+const TOLD = "Names all that the model was told but the question and the passages";
+
+/** Tokens and money, as far as the provider says. */
+function spentNodes({ input_tokens: read, output_tokens: wrote, cost_usd: cost }) {
+  const isCounted = Number.isFinite(read) && Number.isFinite(wrote);
+  return [
+    isCounted ? `${counted(read, "token")} read, ${wrote.toLocaleString("en")} written` : "tokens not counted",
+    Number.isFinite(cost) ? `$${shortNumber(cost, 2)}` : "cost not known",
+  ].map((text) => el("span", {}, text));
+}
+
+/** By what an answer was written; null for sentences of the documents. */
+export function writtenNode({ model, written, usage }) {
+  if (!written) return null;
+  const { prompt, prompt_fingerprint: fingerprint, retries, repairs } = written;
+  return el(
+    "p",
+    { class: "answer-meta written" },
+    el("span", {}, "Written by ", el("b", {}, model)),
+    el("span", { title: TOLD }, `prompt ${prompt} `, el("code", {}, fingerprint)),
+    spentNodes(usage),
+    retries > 0 ? el("span", { title: "A request to the model failed and was sent again" }, counted(retries, "retry", "retries")) : null,
+    repairs > 0 ? el("span", { title: "The model was told what was wrong with its reply" }, counted(repairs, "repair")) : null,
   );
 }

@@ -1,6 +1,6 @@
 // The page that shows the OpenAPI document of this server, and tries its routes.
 
-import { byId, el, shortNumber } from "./dom.js";
+import { byId, el, proseNodes, shortNumber } from "./dom.js";
 
 /** Longest response that is shown, in characters; the rest is only counted. */
 const SHOWN = 200_000;
@@ -22,8 +22,7 @@ function resolved(schema) {
 
 /** Paragraphs, with `code` between backticks. */
 const prose = (text, tag = "p") =>
-  (text ?? "").split("\n\n").filter(Boolean).map((paragraph) =>
-    el(tag, {}, paragraph.split("`").map((part, at) => (at % 2 ? el("code", {}, part) : part))));
+  (text ?? "").split("\n\n").filter(Boolean).map((paragraph) => el(tag, {}, proseNodes(paragraph)));
 
 // Schemas
 
@@ -140,7 +139,7 @@ function tryForm(method, path, operation) {
   const schema = jsonSchema(operation.requestBody?.content);
   const example = schema && (resolved(schema).examples?.[0] ?? {});
   const text = schema && JSON.stringify(example, null, 2);
-  const answer = el("div", { class: "answer", "aria-live": "polite" });
+  const answer = el("div", { class: "response", "aria-live": "polite" });
   const command = el("pre", { class: "curl" });
   const form = el(
     "form", { class: "try", autocomplete: "off" },

@@ -36,6 +36,23 @@ export const byId = (id) => document.getElementById(id);
 export const pieceNodes = (pieces) =>
   pieces.map((piece) => (piece.match ? el("mark", {}, piece.text) : piece.text));
 
+/** Text of the server as nodes: what stands between backticks as code. */
+export const proseNodes = (text) =>
+  text.split("`").map((part, at) => (at % 2 ? el("code", {}, part) : part));
+
+/**
+ * Gives an element these children and leaves those that would stay equal, so that focus,
+ * selection and scrolling inside them outlast a redrawing.
+ */
+export function replaceChanged(parent, nodes) {
+  nodes.forEach((node, at) => {
+    const old = parent.childNodes[at];
+    if (!old) parent.append(node);
+    else if (!old.isEqualNode(node)) old.replaceWith(node);
+  });
+  while (parent.childNodes.length > nodes.length) parent.lastChild.remove();
+}
+
 /** A number with at most `digits` significant digits, without exponents. */
 export function shortNumber(value, digits = 4) {
   if (Number.isInteger(value)) return value.toLocaleString("en");

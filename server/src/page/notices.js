@@ -1,6 +1,6 @@
 // Messages beside what was found.
 
-import { el, sentence } from "./dom.js";
+import { el, proseNodes, sentence } from "./dom.js";
 
 /** What it means that a stage was left out. */
 const LEFT_OUT = {
@@ -16,7 +16,7 @@ export const notice = (title, ...children) =>
 
 /** An error that is announced. */
 export const errorNotice = (title, error, ...children) =>
-  el("div", { class: "notice error", role: "alert" }, el("strong", {}, title), sentence(error.message), children);
+  el("div", { class: "notice error", role: "alert" }, el("strong", {}, title), proseNodes(sentence(error.message)), children);
 
 /** Stages that were left out or cut short; `where` says of which search. */
 export const degradedNotices = (degraded, where = "") =>

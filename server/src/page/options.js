@@ -8,30 +8,38 @@ const STRATEGIES = [
   ["dense", "Meaning", "Vectors: passages that mean the same"],
 ];
 
-/** A choice of collections, hidden where there is only one. */
-export function collectionSelect() {
-  const select = el("select", { name: "in" });
-  const label = el("label", { class: "option" }, "In ", select);
+/** A choice among what `namesOf(served)` names, hidden where there is only one. */
+function namedSelect(text, namesOf) {
+  const select = el("select");
+  const label = el("label", { class: "option" }, `${text} `, select);
   return {
     label,
+    select,
     fill(served, name) {
-      const names = served.collections.map((collection) => collection.name);
+      const names = namesOf(served);
       if (select.options.length !== names.length) select.replaceChildren(...names.map((value) => el("option", { value }, value)));
       select.value = name || names[0];
       label.hidden = names.length < 2;
     },
     /** "" stands for the first: addresses survive its renaming. */
-    read: (served) => (select.value === served?.collections[0].name ? "" : select.value),
+    read: (served) => (served && select.value !== namesOf(served)[0] ? select.value : ""),
   };
 }
+
+/** A choice of collections. */
+export const collectionSelect = () => namedSelect("In", ({ collections }) => collections.map(({ name }) => name));
+
+/** A choice of who answers. */
+export const answererSelect = () => namedSelect("Answered by", ({ answer_models: names }) => names ?? []);
 
 /**
  * Fills `root` with the choices of a view.
  *
+ * @param own - a choice of this view alone, which stands among the others.
  * @returns `fill(state, served)`, `read(served)` and the filter's input, whose error
  *   `showFilterError(message)` shows; null hides it.
  */
-export function createOptions(root) {
+export function createOptions(root, own = null) {
   const segment = ([value, name, help]) =>
     el("label", { title: help }, el("input", { type: "radio", name: `${root.id}-strategy`, value }), el("span", {}, name));
   const strategies = el("fieldset", { class: "segments" }, el("legend", { class: "visually-hidden" }, "Search by"), STRATEGIES.map(segment));
@@ -55,10 +63,11 @@ export function createOptions(root) {
       "div",
       { class: "option-row" },
       strategies,
+      rerankLabel,
+      el("label", { class: "option", title: "Also find words one letter away" }, typos, " Allow typos"),
+      own?.label,
       collection.label,
       filter,
-      el("label", { class: "option", title: "Also find words one letter away" }, typos, " Allow typos"),
-      rerankLabel,
     ),
     filterError,
   );

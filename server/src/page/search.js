@@ -226,7 +226,7 @@ export function createSearch(shell) {
 }
 
 function rerankedPhrase(reranked) {
-  if (!reranked) return "";
+  if (!reranked?.candidates) return "";
   const isSettled = reranked.stop === "settled";
   return `; ${reranked.scored} of ${counted(reranked.candidates, "candidate")} reranked${isSettled ? ", which settled the order" : ""}`;
 }

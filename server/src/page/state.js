@@ -35,6 +35,7 @@ export function fromAddress(address) {
     filter: given.get("filter") ?? "",
     typos: given.get("typos") === "1",
     rerank: given.get("rerank") !== "0",
+    model: given.get("model") ?? "",
     top: number("top") || DEFAULT_TOP,
     sides: DEFAULT_SIDES.map((side, at) => sideFrom(given, SIDE_NAMES[at], side)),
     doc: given.get("doc"),
@@ -72,6 +73,7 @@ export function toAddress(state) {
     if (state.filter) query.set("filter", state.filter);
     if (state.typos) query.set("typos", "1");
     if (!state.rerank) query.set("rerank", "0");
+    if (state.model && state.view === "ask") query.set("model", state.model);
   }
   if (state.doc !== null) {
     query.set("doc", state.doc);
@@ -104,8 +106,12 @@ function commonBody(state) {
 export const searchBody = (state) => ({ query: state.query, ...commonBody(state) });
 
 /** The body of a question after those that were answered. */
-export const answerBody = (state, question, history) =>
-  ({ question, ...commonBody(state), ...(history.length ? { history } : {}), stream: true });
+export function answerBody(state, question, history) {
+  const body = { question, ...commonBody(state), stream: true };
+  if (state.model) body.model = state.model;
+  if (history.length) body.history = history;
+  return body;
+}
 
 /** The body of one side of a comparison. */
 export function sideBody(state, side) {

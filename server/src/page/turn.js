@@ -2,8 +2,8 @@
 
 import { answerNodes } from "./answer_text.js";
 import { citationList, isVerified, markerNode } from "./citations.js";
-import { contextNode, passageList } from "./context.js";
-import { counted, duration, el } from "./dom.js";
+import { contextNode, passageList, writtenNode } from "./context.js";
+import { counted, duration, el, replaceChanged } from "./dom.js";
 import { answerMarkdown } from "./markdown.js";
 import { degradedNotices, errorNotice, notice } from "./notices.js";
 import { timingsNode } from "./timings.js";
@@ -11,17 +11,22 @@ import { timingsNode } from "./timings.js";
 /** Passages shown where no answer was found. */
 const NEAREST = 3;
 
+/** What a language model writes in place of an answer that it cannot give. */
+const REFUSAL = "[[ABSTAIN]]";
+
 /** Markers of an answer that is not checked yet lead nowhere. */
 const pending = (number) => el("sup", { class: "cite pending" }, String(number));
 
-function standaloneNode({ query, rules }) {
+/** What was searched for where the question alone was not enough, its own words apart. */
+function standaloneNode(question, { query, rules }) {
   if (rules.length === 0) return null;
+  const added = query.endsWith(question) ? query.slice(0, -question.length) : "";
   return el(
     "p",
     { class: "standalone" },
     "Searched for ",
-    el("q", {}, query),
-    el("span", { class: "rules" }, ` ${rules.join("; ")}`),
+    el("q", {}, added, el("b", {}, query.slice(added.length))),
+    `, as ${rules.join(" and ")}.`,
   );
 }
 
@@ -32,16 +37,28 @@ function confidenceNode(confidence) {
   return el("span", { class: "confidence" }, "Confidence ", el("span", { class: "gauge", "aria-hidden": "true" }, bar), ` ${percent} %`);
 }
 
-/** "4 citations, 2 verified", or "all verified". */
-function citationCount(citations) {
-  const verified = citations.filter(isVerified).length;
-  const all = counted(citations.length, "citation");
-  if (citations.length === 0) return "no citations";
-  return verified === citations.length ? `${all}, all verified` : `${all}, ${verified} verified`;
+/** "4 citations looked up, 2 verified", or "all", or "none". */
+function citationCount({ length: n }, verified) {
+  if (n === 0) return "no citations";
+  return `${counted(n, "citation")} looked up, ${verified === n ? "all" : verified || "none"} verified`;
+}
+
+/** What an answer stands on, how long it took, and what can be done with it. */
+function metaNode({ abstained, confidence, citations, claims, timings_ms: ms }, button) {
+  const uncited = claims.filter((claim) => claim.citations.length === 0).length;
+  return el(
+    "p",
+    { class: "answer-meta" },
+    Number.isFinite(confidence) ? confidenceNode(confidence) : null,
+    abstained ? null : el("span", {}, citationCount(citations, citations.filter(isVerified).length)),
+    uncited ? el("span", { class: "uncited" }, `${counted(uncited, "sentence")} without a citation`) : null,
+    el("span", {}, `first byte ${duration(ms.first_byte)}, all ${duration(ms.total)}`),
+    button,
+  );
 }
 
 function copyButton(answer) {
-  const button = el("button", { class: "quiet", type: "button" }, "Copy as Markdown");
+  const button = el("button", { class: "quiet", type: "button", title: "As Markdown, its citations as footnotes" }, "Copy");
   button.addEventListener("click", async () => {
     const text = answerMarkdown(answer);
     try {
@@ -72,7 +89,7 @@ export function createTurn(question, page) {
   let text = "";
   let frame = 0;
 
-  const draw = (cite) => body.replaceChildren(...answerNodes(text, cite));
+  const draw = (cite) => replaceChanged(body, answerNodes(text, cite));
   const settle = () => {
     cancelAnimationFrame(frame);
     body.removeAttribute("aria-busy");
@@ -82,12 +99,14 @@ export function createTurn(question, page) {
   return {
     question,
     node,
-    retrieved({ standalone, context }) {
-      searched.replaceChildren(...[standaloneNode(standalone)].filter(Boolean));
+    retrieved({ standalone, context, degraded }) {
+      searched.replaceChildren(...[standaloneNode(question, standalone), ...degradedNotices(degraded)].filter(Boolean));
       body.replaceChildren(el("p", { class: "waiting" }, `Reading ${counted(context.passages.length, "passage")}\u2026`));
     },
     token(piece) {
       text += piece;
+      // Said in words at the end.
+      if (REFUSAL.startsWith(text.trim().slice(0, REFUSAL.length))) return;
       body.classList.add("writing");
       cancelAnimationFrame(frame);
       frame = requestAnimationFrame(() => draw(pending));
@@ -95,20 +114,16 @@ export function createTurn(question, page) {
     finish(answer) {
       settle();
       text = answer.answer;
-      searched.replaceChildren(...[standaloneNode(answer.standalone), ...degradedNotices(answer.degraded)].filter(Boolean));
       const feedback = page.feedback(answer.standalone.query);
       if (answer.abstained) abstain(answer, feedback);
       else cited(answer);
       const { passages } = answer.context;
       foot.append(
-        el(
-          "p",
-          { class: "answer-meta" },
-          confidenceNode(answer.confidence),
-          answer.abstained ? null : el("span", {}, citationCount(answer.citations)),
-          el("span", {}, `first byte ${duration(answer.timings_ms.first_byte)}, all ${duration(answer.timings_ms.total)}`),
-          answer.abstained ? null : copyButton(answer),
-        ),
+        ...[
+          answer.written?.is_cut ? notice("The end is missing.", "The model reached its limit of output tokens.") : null,
+          metaNode(answer, answer.abstained ? null : copyButton(answer)),
+          writtenNode(answer),
+        ].filter(Boolean),
         answer.citations.length && !answer.abstained ? citationList(answer.citations, page) : "",
         passages.length ? contextNode(answer, page, feedback) : "",
         el("details", { class: "fold" }, el("summary", {}, "Where the time went"), timingsNode(answer.timings_ms)),
@@ -136,12 +151,13 @@ export function createTurn(question, page) {
   }
 
   function abstain(answer, feedback) {
-    const nearest = answer.context.passages.slice(0, NEAREST);
-    body.replaceChildren(
-      notice("No answer in these documents.", nearest.length
-        ? "Nothing that was found answers the question well enough. The nearest passages:"
-        : "Nothing was found that has to do with the question."),
-    );
-    if (nearest.length) body.append(passageList(nearest, page, { feedback }));
+    const passages = answer.context.passages.slice(0, NEAREST);
+    const hasSentences = answer.nearest?.length > 0;
+    const told = hasSentences || passages.length
+      ? "Nothing that was found answers the question well enough. What comes nearest:"
+      : "Nothing was found that has to do with the question.";
+    body.replaceChildren(notice("No answer in these documents.", told));
+    if (hasSentences) body.append(citationList(answer.nearest, page, "What comes nearest"));
+    else if (passages.length) body.append(passageList(passages, page, { feedback }));
   }
 }
