@@ -68,7 +68,9 @@ pub use collection::{
     CollectionOptions, CollectionOutcome, EvalProgress, evaluate_collection, index_collection,
     strategy_name,
 };
-pub use conversations::{ConversationReport, Wording, WordingReport, evaluate_conversations};
+pub use conversations::{
+    ConversationReport, Wording, WordingReport, asked_in_turn, evaluate_conversations,
+};
 pub use demo_corpus::{corpus_source, guide_texts, index_books};
 pub use distill::{DistillError, DistillOptions, DistillStep, Distilled, distill};
 pub use draft::{Drafts, draft_questions, drafts_notice};

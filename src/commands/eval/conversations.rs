@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use corpora::{Conversation, rust_docs_conversations};
-use eval::{ConversationReport, evaluate_conversations};
+use corpora::{Conversation, QuestionKind, rust_docs_conversations, rust_docs_questions};
+use eval::{ConversationReport, asked_in_turn, evaluate_conversations};
 use serde::Serialize;
 
 use super::question_file::SplitName;
@@ -19,7 +19,8 @@ Examples:
 
 The last question of each conversation is asked as it was typed, as the rules make it whole, and
 as a person did. Follow-ups that need their history and those that do not are shown apart: the
-first must gain, the second must not lose. The test split is for reporting.";
+first must gain, the second must not lose. Last come the questions of the question set, each
+asked after another, where nothing should change. The test split is for reporting.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -49,6 +50,8 @@ struct Report {
     needing_history: ConversationReport,
     /// Those that stand by themselves.
     standing: ConversationReport,
+    /// Questions of the question set, each asked after the one before it.
+    questions_in_turn: ConversationReport,
 }
 
 pub(super) fn run(args: &ConversationsArgs) -> anyhow::Result<()> {
@@ -63,19 +66,33 @@ pub(super) fn run(args: &ConversationsArgs) -> anyhow::Result<()> {
             .collect();
         evaluate_conversations(&searcher, &chosen, strategy)
     };
-    let report = Report { needing_history: group(true)?, standing: group(false)? };
+    let mut questions = rust_docs_questions()?;
+    questions.retain(|question| {
+        args.split.holds(question.split) && question.kind != QuestionKind::Unanswerable
+    });
+    let in_turn = asked_in_turn(&questions);
+    let in_turn: Vec<&Conversation> = in_turn.iter().collect();
+    let report = Report {
+        needing_history: group(true)?,
+        standing: group(false)?,
+        questions_in_turn: evaluate_conversations(&searcher, &in_turn, strategy)?,
+    };
     if args.json {
         return print_json(&report);
     }
     let mut out = io::stdout().lock();
     print(&mut out, "follow-ups that need their history", &report.needing_history)?;
     print(&mut out, "questions that stand by themselves", &report.standing)?;
+    print(&mut out, "questions, each asked after another", &report.questions_in_turn)?;
     Ok(())
 }
 
 fn print(out: &mut impl Write, of: &str, report: &ConversationReport) -> io::Result<()> {
-    let ConversationReport { conversations, unresolved, wordings } = report;
-    writeln!(out, "{conversations} {of} ({unresolved} quotes not in the index)\n")?;
+    let ConversationReport { conversations, unresolved, changed, wordings } = report;
+    writeln!(
+        out,
+        "{conversations} {of}, {changed} of them rewritten ({unresolved} quotes not in the index)\n"
+    )?;
     for row in wordings {
         writeln!(out, "  {}", row.wording)?;
         for (at, (name, estimate)) in row.passages.0.iter().enumerate() {
