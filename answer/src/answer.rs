@@ -9,6 +9,9 @@ use crate::context::Context;
 /// Something an answer says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
+    /// What stands between it and the claim before: a new line, or what a model wrote there,
+    /// such as a list's bullet.
+    pub lead: String,
     /// Its words, without markers.
     pub text: String,
     /// The numbers of its citations; empty for a claim that cites nothing.
@@ -16,7 +19,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The words with a marker `[n]` for each citation.
+    /// The words with a marker `[n]` for each citation, without the lead.
     pub fn marked(&self) -> String {
         let markers: Vec<String> =
             self.citations.iter().map(|number| format!("[{number}]")).collect();
@@ -33,7 +36,8 @@ impl Claim {
 pub struct Answer {
     /// What was asked.
     pub question: String,
-    /// The claims with a marker `[n]` for each citation; empty when nothing is claimed.
+    /// The claims, laid out as their leads say, with a marker `[n]` for each citation; empty
+    /// when nothing is claimed.
     pub text: String,
     /// Whether the question was not answered, as nothing that was found answers it.
     pub abstained: bool,
@@ -69,7 +73,7 @@ impl Answer {
 
 /// The claims as one text, a marker for each citation.
 pub(crate) fn cited_text(claims: &[Claim]) -> String {
-    claims.iter().map(Claim::marked).collect::<Vec<_>>().join("\n")
+    claims.iter().fold(String::new(), |text, claim| text + &claim.lead + &claim.marked())
 }
 
 /// Looks every citation of an answer up, and writes down what was found.

@@ -105,7 +105,8 @@ impl Grounding<'_> {
             numbers.push(self.cite(passage, "", verdict, Vec::new()));
         }
         numbers.dedup();
-        Ok(Claim { text: claim.text.clone(), citations: numbers })
+        let ParsedClaim { lead, text, .. } = claim;
+        Ok(Claim { lead: lead.clone(), text: text.clone(), citations: numbers })
     }
 
     /// The number of a citation, of the one that says the same where there is one.

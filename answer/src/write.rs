@@ -8,7 +8,9 @@ use crate::model::{
     Completion, LanguageModel, MAX_PROBLEMS, ModelError, Schema, StopReason, Structured,
     StructuredError, Usage, complete_read,
 };
-use crate::prompt::{ParsedAnswer, Prompt, PromptError, PromptInputs, ReplyError, ReplyForm};
+use crate::prompt::{
+    ABSTAIN, ParsedAnswer, Prompt, PromptError, PromptInputs, ReplyError, ReplyForm,
+};
 
 /// How an answer was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,8 +61,9 @@ pub enum WriteError {
 ///
 /// # Arguments
 /// * `schema` - what the answer's value must fit, for a prompt with [`ReplyForm::Value`].
-/// * `on_piece` - is handed prose as it comes, markers and all. What is no prose is checked
-///   when it is whole, and the model told once what does not fit.
+/// * `on_piece` - is handed prose as it comes, markers and all, but for that of a refusal,
+///   which is no text. What is no prose is checked when it is whole, and the model told
+///   once what does not fit.
 ///
 /// # Errors
 /// [`WriteError`].
@@ -90,7 +93,13 @@ pub async fn write(
     let known: Vec<u32> = context.passages.iter().map(|passage| passage.number).collect();
     let structured = match prompt.form() {
         ReplyForm::Prose => {
-            let completed = model.complete(&completion, on_piece).await?;
+            let mut opening = Opening::default();
+            let mut on_piece = |piece: &str| {
+                if let Some(text) = opening.pass(piece) {
+                    on_piece(&text);
+                }
+            };
+            let completed = model.complete(&completion, &mut on_piece).await?;
             let value = prompt
                 .read_reply(&completed.text, &known)
                 .map_err(|source| WriteError::Reply { model: completed.model.clone(), source })?;
@@ -102,6 +111,30 @@ pub async fn write(
         }
     };
     Ok(written(prompt, structured))
+}
+
+/// The beginning of a reply, which may be a refusal's marker.
+#[derive(Default)]
+struct Opening {
+    held: String,
+    is_over: bool,
+}
+
+impl Opening {
+    /// What can be handed on; nothing as long as it may be a refusal, and after one.
+    fn pass(&mut self, piece: &str) -> Option<String> {
+        if self.is_over {
+            return Some(piece.to_owned());
+        }
+        self.held.push_str(piece);
+        // Some models set the marker bold or in code.
+        let bare = self.held.trim_start_matches(|c: char| c.is_whitespace() || "*`".contains(c));
+        if ABSTAIN.starts_with(bare) || bare.starts_with(ABSTAIN) {
+            return None;
+        }
+        self.is_over = true;
+        Some(std::mem::take(&mut self.held))
+    }
 }
 
 /// The answer in a reply, or what is wrong with it.
@@ -138,5 +171,25 @@ fn written(prompt: &Prompt, structured: Structured<ParsedAnswer>) -> Written {
         first_piece,
         is_cut: last.is_some_and(|completed| completed.stop == StopReason::Length),
         reply: value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passed(pieces: &[&str]) -> Vec<String> {
+        let mut opening = Opening::default();
+        pieces.iter().filter_map(|piece| opening.pass(piece)).collect()
+    }
+
+    #[test]
+    fn a_refusals_marker_is_never_handed_on() {
+        assert!(passed(&["\n**[[AB", "STAIN]]", "** at all"]).is_empty());
+        assert_eq!(
+            passed(&["[", "[1]] is", " so", "[[ABSTAIN]]"]),
+            ["[[1]] is", " so", "[[ABSTAIN]]"]
+        );
+        assert_eq!(passed(&["** ", "bold**"]), ["** bold**"]);
     }
 }

@@ -166,10 +166,10 @@ impl Work {
             let outcome = retrieved
                 .extract(&searcher, &asked.request)
                 .map_err(|error| self.refusal(error))?;
-            for (at, claim) in outcome.answer.claims.iter().enumerate() {
-                // Together the pieces are the answer's text.
-                let apart = if at == 0 { "" } else { "\n" };
-                if self.steps.send(Step::Piece(format!("{apart}{}", claim.marked()))).is_err() {
+            // Together the pieces are the answer's text.
+            for claim in &outcome.answer.claims {
+                let piece = format!("{}{}", claim.lead, claim.marked());
+                if self.steps.send(Step::Piece(piece)).is_err() {
                     return Ok(None);
                 }
             }

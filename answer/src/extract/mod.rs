@@ -122,7 +122,12 @@ fn answer(
     }
     let claims: Vec<Claim> = citations
         .iter()
-        .map(|citation| Claim { text: citation.quote.clone(), citations: vec![citation.number] })
+        .enumerate()
+        .map(|(at, citation)| Claim {
+            lead: if at == 0 { String::new() } else { "\n".to_owned() },
+            text: citation.quote.clone(),
+            citations: vec![citation.number],
+        })
         .collect();
     Answer {
         question: question.to_owned(),

@@ -69,7 +69,10 @@ pub(crate) fn object(reply: &str) -> Result<Value, ReplyError> {
 /// Reads a reply that should be one object of claims.
 pub(super) fn read_claims(reply: &str, known: &[u32]) -> Result<ParsedAnswer, ReplyError> {
     let AnswerObject { abstained, claims } = shaped(reply)?;
-    let claims = claims.into_iter().map(|ClaimObject { text, quotes }| claim(text, quotes, known));
+    let claims = claims.into_iter().enumerate().map(|(at, ClaimObject { text, quotes })| {
+        let lead = if at == 0 { "" } else { "\n" };
+        claim(lead, text, quotes, known)
+    });
     Ok(ParsedAnswer { abstained, claims: claims.collect(), value: None })
 }
 
@@ -79,7 +82,7 @@ pub(super) fn read_value(reply: &str, known: &[u32]) -> Result<ParsedAnswer, Rep
     if abstained {
         return Ok(ParsedAnswer { abstained, ..ParsedAnswer::default() });
     }
-    let claims = vec![claim(value.to_string(), quotes, known)];
+    let claims = vec![claim("", value.to_string(), quotes, known)];
     Ok(ParsedAnswer { abstained, claims, value: Some(value) })
 }
 
@@ -88,13 +91,13 @@ fn shaped<T: DeserializeOwned>(reply: &str) -> Result<T, ReplyError> {
     serde_json::from_value(object(reply)?).map_err(wrong)
 }
 
-fn claim(text: String, quotes: Vec<QuoteObject>, known: &[u32]) -> ParsedClaim {
+fn claim(lead: &str, text: String, quotes: Vec<QuoteObject>, known: &[u32]) -> ParsedClaim {
     let numbers: Vec<u32> = quotes.iter().map(|quote| quote.passage).collect();
     let quotes = quotes
         .into_iter()
         .map(|quote| ParsedQuote { text: quote.quote, passage: Some(quote.passage) })
         .collect();
-    ParsedClaim::new(text, numbers, quotes, known)
+    ParsedClaim::new(lead.to_owned(), text, numbers, quotes, known)
 }
 
 #[cfg(test)]

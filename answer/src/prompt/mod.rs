@@ -5,6 +5,7 @@
 //! [`ParsedAnswer`]. Whether a quotation stands in its passage is not decided
 //! here, and no model is asked here.
 
+mod code;
 mod error;
 mod follow_up;
 pub(crate) mod json;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::code;
 use super::error::ReplyError;
 use super::markers::{self, Marker};
 use super::reply::{ParsedAnswer, ParsedClaim, ParsedQuote};
@@ -13,8 +14,9 @@ use super::reply::{ParsedAnswer, ParsedClaim, ParsedQuote};
 pub const ABSTAIN: &str = "[[ABSTAIN]]";
 
 /// Reads a reply in prose. Each sentence is a claim, also one without a marker:
-/// that nothing carries it is for the reader to see. Stretches without a letter
-/// or a digit, such as rules between paragraphs, are no claims.
+/// that nothing carries it is for the reader to see. So is a block of code, in which
+/// quotation marks and brackets mean what they do there. Stretches without a letter
+/// or a digit, such as rules between paragraphs, are no claims; they lead the next one.
 pub(super) fn read(reply: &str, known: &[u32]) -> Result<ParsedAnswer, ReplyError> {
     if reply.trim().is_empty() {
         return Err(ReplyError::Empty);
@@ -29,24 +31,42 @@ pub(super) fn read(reply: &str, known: &[u32]) -> Result<ParsedAnswer, ReplyErro
         prose.push_str(rest.unwrap_or(line));
         prose.push('\n');
     }
-    let quotes = quotations(&prose);
+    let code = code::find(&prose);
+    let quotes = quotations(&prose, &code);
     let markers: Vec<Marker> = markers::find(&prose)
         .into_iter()
         .filter(|marker| {
-            let before = quotes.partition_point(|quote| quote.start <= marker.span.start);
-            quotes[..before].last().is_none_or(|quote| quote.end <= marker.span.start)
+            let at = marker.span.start;
+            around(&quotes, at).is_none() && around(&code, at).is_none()
         })
         .collect();
-    let claims = sentences(&prose, &quotes, &markers)
-        .into_iter()
-        .filter_map(|sentence| claim(&prose, sentence, &quotes, &markers, known))
-        .collect();
+    let mut claims: Vec<ParsedClaim> = Vec::new();
+    let mut lead = String::new();
+    for sentence in sentences(&prose, (&quotes, &code), &markers) {
+        match claim(&prose, sentence, &quotes, &markers) {
+            Sentence::Claim(Said { before, text, after, numbers, quotes }) => {
+                lead.push_str(&before);
+                let lead = std::mem::replace(&mut lead, after);
+                // Before the first one there is nothing to stand apart from.
+                let lead = if claims.is_empty() { lead.trim_start().to_owned() } else { lead };
+                claims.push(ParsedClaim::new(lead, text, numbers, quotes, known));
+            }
+            Sentence::Layout(text) => lead.push_str(&text),
+        }
+    }
     Ok(ParsedAnswer { abstained, claims, value: None })
 }
 
+/// The range around a byte, of ranges in order that do not overlap.
+fn around(ranges: &[Range<usize>], at: usize) -> Option<&Range<usize>> {
+    let before = ranges.partition_point(|range| range.start <= at);
+    ranges[..before].last().filter(|range| at < range.end)
+}
+
 /// The bytes between quotation marks, the marks excluded. A quotation stays
-/// within its paragraph, so that a forgotten mark spoils no more than that.
-fn quotations(text: &str) -> Vec<Range<usize>> {
+/// within its paragraph, so that a forgotten mark spoils no more than that. In code
+/// nothing is quoted.
+fn quotations(text: &str, code: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
     let mut paragraph = 0..0;
@@ -56,6 +76,10 @@ fn quotations(text: &str) -> Vec<Range<usize>> {
     while let Some((open, sign)) = text[at..].char_indices().find(|(_, c)| "\"“„«".contains(*c))
     {
         let open = at + open;
+        if let Some(code) = around(code, open) {
+            at = code.end;
+            continue;
+        }
         let inside = open + sign.len_utf8();
         at = inside;
         if open >= paragraph.end {
@@ -90,8 +114,12 @@ fn quotations(text: &str) -> Vec<Range<usize>> {
 }
 
 /// The sentences, as adjacent ranges: by Unicode's rules, but neither inside a
-/// quotation nor before the markers that a sentence ends in.
-fn sentences(text: &str, quotes: &[Range<usize>], markers: &[Marker]) -> Vec<Range<usize>> {
+/// quotation or code nor before the markers that a sentence ends in.
+fn sentences(
+    text: &str,
+    (quotes, code): (&[Range<usize>], &[Range<usize>]),
+    markers: &[Marker],
+) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     let mut start = 0;
     for (at, piece) in text.split_sentence_bound_indices() {
@@ -100,6 +128,7 @@ fn sentences(text: &str, quotes: &[Range<usize>], markers: &[Marker]) -> Vec<Ran
         let quote = quotes[..quotes.partition_point(|quote| quote.start < end)].last();
         let next = markers.partition_point(|marker| marker.span.start < end);
         let inside = quote.is_some_and(|quote| end <= quote.end)
+            || around(code, end.saturating_sub(1)).is_some_and(|code| end < code.end)
             || markers[..next].last().is_some_and(|marker| end < marker.span.end);
         if end <= start || inside || is_label(&text[start..end]) {
             continue;
@@ -130,13 +159,28 @@ fn is_label(text: &str) -> bool {
         && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// What a sentence turns out to be.
+enum Sentence {
+    Claim(Said),
+    /// Neither letter nor digit.
+    Layout(String),
+}
+
+/// A claim with what stands around it.
+struct Said {
+    before: String,
+    text: String,
+    after: String,
+    numbers: Vec<u32>,
+    quotes: Vec<ParsedQuote>,
+}
+
 fn claim(
     text: &str,
     sentence: Range<usize>,
     quotes: &[Range<usize>],
     markers: &[Marker],
-    known: &[u32],
-) -> Option<ParsedClaim> {
+) -> Sentence {
     let markers = &markers[markers.partition_point(|marker| marker.span.start < sentence.start)
         ..markers.partition_point(|marker| marker.span.start < sentence.end)];
     let quotes = &quotes[quotes.partition_point(|quote| quote.start < sentence.start)
@@ -152,16 +196,22 @@ fn claim(
         }
     }
     said.push_str(&text[at..sentence.end]);
-    let said = without_bullet(said.trim());
     if !said.contains(char::is_alphanumeric) {
-        return None;
+        return Sentence::Layout(said);
     }
+    let whole = said.trim_end();
+    let bare = without_bullet(whole.trim_start());
     let quotes = quotes
         .iter()
         .map(|quote| ParsedQuote { text: text[quote.clone()].to_owned(), passage: None })
         .collect();
-    let numbers = markers.iter().flat_map(|marker| marker.numbers.iter().copied());
-    Some(ParsedClaim::new(said.to_owned(), numbers, quotes, known))
+    Sentence::Claim(Said {
+        before: whole[..whole.len() - bare.len()].to_owned(),
+        text: bare.to_owned(),
+        after: said[whole.len()..].to_owned(),
+        numbers: markers.iter().flat_map(|marker| marker.numbers.iter().copied()).collect(),
+        quotes,
+    })
 }
 
 /// Without the `-`, `*`, `#` or `1.` that makes it an item or a heading.

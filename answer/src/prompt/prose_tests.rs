@@ -73,6 +73,27 @@ fn lists_lose_their_bullets() {
 }
 
 #[test]
+fn code_is_one_claim_in_which_nothing_is_quoted() {
+    check(
+        "Make one with `String::from(\"hi\")` [1].\n\n```rust\nlet s = v[1]. \"a b\";\nDone. It.\n```\n\nIt \"owns\" them [2].",
+        &[
+            "Make one with `String::from(\"hi\")`. | [1] | ",
+            "```rust\nlet s = v[1]. \"a b\";\nDone. It.\n``` | [] | ",
+            "It \"owns\" them. | [2] | owns",
+        ],
+    );
+}
+
+#[test]
+fn a_reply_keeps_its_layout() {
+    let reply =
+        "# Owners\n\nA value has one. It is\nfreed:\n\n- first\n- `then`\n\n---\n\n1. Last.";
+    let answer = read(reply, &[]).unwrap();
+    let text = answer.claims.iter().fold(String::new(), |text, it| text + &it.lead + &it.text);
+    assert_eq!(text, reply);
+}
+
+#[test]
 fn passages_that_were_never_shown_are_kept_and_flagged() {
     let answer = read("One [1][7]. Year [2024].", &[1, 2]).unwrap();
     assert_eq!(answer.claims[0].passages, [1, 7]);

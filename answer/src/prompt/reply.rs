@@ -18,8 +18,11 @@ pub struct ParsedAnswer {
 /// Something that a model says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParsedClaim {
+    /// What stands before it in the reply since the claim before: white space, a list's
+    /// bullet, a heading's sign, a rule. Empty where a reply has no such.
+    pub lead: String,
     /// A sentence without the markers of passages and without a list's bullets;
-    /// quotations stay in it.
+    /// quotations stay in it. A block of code is one claim.
     pub text: String,
     /// The passages it is said to rest on, each once, in the order of the
     /// reply. Empty: the model named none, so nothing carries the claim.
@@ -43,6 +46,7 @@ pub struct ParsedQuote {
 impl ParsedClaim {
     /// A claim whose passages may repeat and may never have been shown.
     pub(super) fn new(
+        lead: String,
         text: String,
         markers: impl IntoIterator<Item = u32>,
         quotes: Vec<ParsedQuote>,
@@ -56,6 +60,6 @@ impl ParsedClaim {
         }
         let unknown_passages =
             passages.iter().copied().filter(|number| !known.contains(number)).collect();
-        Self { text, passages, unknown_passages, quotes }
+        Self { lead, text, passages, unknown_passages, quotes }
     }
 }

@@ -361,7 +361,7 @@ impl From<&LeftOut> for LeftOutBody {
 
 impl From<Claim> for ClaimBody {
     fn from(claim: Claim) -> Self {
-        let Claim { text, citations } = claim;
+        let Claim { lead: _, text, citations } = claim;
         Self { text, citations }
     }
 }

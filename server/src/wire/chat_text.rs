@@ -4,8 +4,6 @@
 //! what whoever waits does. A client may show nothing but this text: that nothing
 //! answers, and what did not hold when it was looked up, is therefore said in it too.
 
-use answer::prompt::ABSTAIN;
-
 use super::answer::{AnswerBody, CitationBody};
 
 /// Said instead of an answer.
@@ -16,7 +14,7 @@ const REFUSAL: &str = "Nothing that was found in these documents answers this.";
 pub(crate) struct ChatText {
     /// What was told.
     pub(super) told: String,
-    /// What came and waits: it may be a refusal's marker or white space at the end.
+    /// White space that came and waits for what follows it.
     held: String,
     /// Whether pieces came: a language model's markers then name passages, not citations.
     has_pieces: bool,
@@ -36,10 +34,6 @@ impl ChatText {
     pub(crate) fn push(&mut self, piece: &str) -> Option<String> {
         self.has_pieces = true;
         self.held.push_str(piece);
-        let begun = self.held.trim_start();
-        if self.told.is_empty() && (ABSTAIN.starts_with(begun) || begun.starts_with(ABSTAIN)) {
-            return None;
-        }
         let end = self.held.trim_end().len();
         let rest = self.held.split_off(end);
         let now = std::mem::replace(&mut self.held, rest);
@@ -53,8 +47,7 @@ impl ChatText {
         } else if let Some(value) = &answer.value {
             value.to_string()
         } else if self.has_pieces {
-            let held = std::mem::take(&mut self.held);
-            format!("{}{}", held.trim_end(), unverified(&answer.citations))
+            unverified(&answer.citations)
         } else {
             format!("{}{}", answer.answer, unverified(&answer.citations))
         };
@@ -143,14 +136,11 @@ mod tests {
     }
 
     #[test]
-    fn a_refusals_marker_is_held_back_and_white_space_waits_for_what_follows() {
+    fn white_space_waits_for_what_follows_it() {
         let mut text = ChatText::default();
-        assert_eq!(text.push("\n[[ABS"), None);
-        assert_eq!(text.push("TAIN]]"), None);
-        let mut text = ChatText::default();
-        assert_eq!(text.push("[["), None);
-        assert_eq!(text.push("1]] is\n"), Some("[[1]] is".to_owned()));
-        assert_eq!(text.push("so."), Some("\nso.".to_owned()));
-        assert_eq!(text.told, "[[1]] is\nso.");
+        assert_eq!(text.push("It is\n"), Some("It is".to_owned()));
+        assert_eq!(text.push(" "), None);
+        assert_eq!(text.push("so."), Some("\n so.".to_owned()));
+        assert_eq!(text.told, "It is\n so.");
     }
 }
