@@ -249,9 +249,7 @@ def read_token(source: JsonObject) -> Token:
 
 
 def _read_standalone(source: JsonObject) -> Standalone:
-    return Standalone(
-        source.text("query"), source.texts("rules"), source.maybe_text("written_by")
-    )
+    return Standalone(source.text("query"), source.texts("rules"), source.maybe_text("written_by"))
 
 
 def _read_claim(source: JsonObject) -> Claim:
