@@ -4,14 +4,10 @@ use serde_json::Value;
 
 use super::schema::Schema;
 use super::{Completed, Completion, LanguageModel, ModelError, Role, StopReason, Turn};
-use crate::prompt::json;
 
 /// Times that a model is told what was wrong. A second time helps rarely and
 /// costs the whole question again.
 const MAX_REPAIRS: u32 = 1;
-
-/// Problems that a model is told at a time.
-const MAX_PROBLEMS: usize = 10;
 
 /// A value that fits its schema.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +79,7 @@ pub async fn complete_structured(
             Err(source) if repairs == 0 => return Err(source.into()),
             Err(source) => return Err(StructuredError::Repair { source, spent: completions }),
         };
-        let read = fitting(&completed.text, schema);
+        let read = schema.read(&completed.text);
         let stop = completed.stop.clone();
         let text = completed.text.clone();
         completions.push(completed);
@@ -101,18 +97,6 @@ pub async fn complete_structured(
         completion.turns.push(Turn { role: Role::Model, text });
         completion.turns.push(Turn { role: Role::User, text: complaint(&problems) });
     }
-}
-
-/// The value in a reply, or what is wrong with it.
-fn fitting(reply: &str, schema: &Schema) -> Result<Value, Vec<String>> {
-    // A schema may ask for a list or a number; around anything but an object
-    // other text is not forgiven.
-    let value = match serde_json::from_str(reply.trim()) {
-        Ok(value) => value,
-        Err(_) => json::object(reply).map_err(|error| vec![error.to_string()])?,
-    };
-    let problems = schema.problems(&value, MAX_PROBLEMS);
-    if problems.is_empty() { Ok(value) } else { Err(problems) }
 }
 
 fn complaint(problems: &[String]) -> String {
