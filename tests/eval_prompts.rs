@@ -14,9 +14,8 @@ fn trovato(arguments: &[&str]) -> Output {
 }
 
 fn json_of(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        panic!("{error}: {}", String::from_utf8_lossy(&output.stderr))
-    })
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 const OWNERSHIP: &str = "# Ownership\n\nEvery value has exactly one owner at a time.\n";
@@ -25,7 +24,12 @@ const THREADS: &str = "# Threads\n\nA thread is joined when its handle is asked 
 /// Question, answer, document and the words that prove it.
 const ASKED: [(&str, &str, &str, &str); 2] = [
     ("how many owners has a value?", "exactly one", "notes/ownership.md", "exactly one owner"),
-    ("when is a thread joined?", "when its handle waits", "notes/threads.md", "its handle is asked to wait"),
+    (
+        "when is a thread joined?",
+        "when its handle waits",
+        "notes/threads.md",
+        "its handle is asked to wait",
+    ),
 ];
 
 fn question_file(path: &Path) {
@@ -79,7 +83,10 @@ fn prompts_are_compared_kept_and_held_to_what_was_kept() {
     let [extractive, written] = &report["systems"].as_array().unwrap()[..] else {
         panic!("{report}")
     };
-    assert_eq!((&extractive["name"], &written["name"]), (&json!("extractive"), &json!("small | cited-v1")));
+    assert_eq!(
+        (&extractive["name"], &written["name"]),
+        (&json!("extractive"), &json!("small | cited-v1"))
+    );
     assert_eq!(written["measures"]["right citation"]["mean"], 1.0, "{written}");
     assert_eq!(written["fingerprint"].as_str().map(str::len), Some(16));
     assert!((written["cost_usd_per_1000"].as_f64().unwrap() - 0.12).abs() < 1e-9, "{written}");
@@ -92,7 +99,10 @@ fn prompts_are_compared_kept_and_held_to_what_was_kept() {
     let worse = ask(&["--against", &kept]);
     assert_eq!(worse.status.code(), Some(1));
     let told = String::from_utf8_lossy(&worse.stderr).into_owned();
-    assert!(told.contains("have become worse") && told.contains("small | cited-v1, right citation -1"), "{told}");
+    assert!(
+        told.contains("have become worse") && told.contains("small | cited-v1, right citation -1"),
+        "{told}"
+    );
     let change = &json_of(&worse)["against"]["systems"][1]["measures"]["right citation"];
     assert_eq!((&change["regressed"], &change["now"]), (&json!(true), &json!(0.0)));
 

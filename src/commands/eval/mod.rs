@@ -69,8 +69,9 @@ enum Action {
     Questions(questions::QuestionsArgs),
     /// Score answers: the sentences quoted, and the questions refused
     Answers(answers::AnswersArgs),
+    // Boxed: every command would be as large.
     /// Compare prompts and models, beside the extractive answer
-    Prompts(prompts::PromptsArgs),
+    Prompts(Box<prompts::PromptsArgs>),
     /// Score how follow-ups are understood
     Conversations(conversations::ConversationsArgs),
     /// Check a question file: quotes, splits, duplicates, overlap

@@ -102,8 +102,8 @@ struct Checked {
 pub(super) fn run(args: &PromptsArgs) -> anyhow::Result<()> {
     // What can be wrong without asking anybody is told before anybody is asked.
     let writers = args.writers()?;
-    let systems = prompt_systems(&writers).map_err(usage)?;
-    system_position(systems.iter(), &args.baseline).map_err(usage)?;
+    let systems = prompt_systems(&writers).map_err(|error| usage(&error))?;
+    system_position(systems.iter(), &args.baseline).map_err(|error| usage(&error))?;
     let kept = args.against.as_deref().map(PromptRun::read).transpose()?;
     let judge = args.judge()?;
     let asked = args.asked.open(&EvalBars::new())?;
@@ -210,7 +210,7 @@ fn parse_kappa(text: &str) -> Result<f64, String> {
 }
 
 /// What the command line alone gets wrong.
-fn usage(error: EvalError) -> anyhow::Error {
+fn usage(error: &EvalError) -> anyhow::Error {
     UsageError(error.to_string()).into()
 }
 
