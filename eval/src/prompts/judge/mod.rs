@@ -157,9 +157,9 @@ impl Judge {
         let kappa = Estimate { mean: kappa(&pairs, 2), ci95: [interval.low, interval.high] };
         let not_used = (interval.low < min_kappa).then(|| {
             format!(
-                "kappa is surely no more than {:.2} on {} labels, and {min_kappa:.2} is asked for",
-                interval.low,
-                labels.len()
+                "kappa's interval on {} labels begins at {:.2}, and {min_kappa:.2} is asked for",
+                labels.len(),
+                interval.low
             )
         });
         Ok(JudgeReport {
