@@ -4,6 +4,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use answer::model::{ModelError, SchemaError};
+use answer::prompt::PromptError;
 use corpora::rust_docs::RustDocsError;
 use corpora::{ChunkingBenchmarkError, CollectionError, JudgmentError, QuestionError};
 use engine::{DocumentError, DocumentId, EncodeError, IndexError, SearchError, SegmentError};
@@ -115,6 +117,58 @@ pub enum EvalError {
         /// Why.
         #[source]
         source: Box<answer::AnswerError>,
+    },
+    /// A model that cannot be asked at all: every question would fail alike.
+    #[error("nothing is compared, since every question would fail like this: {0}")]
+    Model(#[source] Box<ModelError>),
+    /// A prompt cannot be filled in.
+    #[error(transparent)]
+    Prompt(Box<PromptError>),
+    /// A schema of ours cannot be used.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// Two systems of one name.
+    #[error(
+        "two systems are called {name:?}; name each model once, and give a prompt with other words another id or \
+         version"
+    )]
+    TwoSystems {
+        /// The name.
+        name: String,
+    },
+    /// The prompt's answers are in the form of whoever asks.
+    #[error(
+        "the prompt {name} asks for a value in a caller's form, and no form is given here; compare others"
+    )]
+    ValuePrompt {
+        /// Which prompt.
+        name: String,
+    },
+    /// No system of that name is compared.
+    #[error("there is no system {name:?}; there are {known}")]
+    NoPromptSystem {
+        /// As given.
+        name: String,
+        /// Those there are.
+        known: String,
+    },
+    /// A kept run that has nothing in common with this one.
+    #[error(
+        "the kept run shares {questions} questions and {systems} systems with this one; nothing is compared"
+    )]
+    NothingShared {
+        /// Questions in both.
+        questions: usize,
+        /// Systems in both.
+        systems: usize,
+    },
+    /// Labels that no judge can be checked by.
+    #[error("a judge is checked by labels of both kinds; {right} are right and {wrong} are wrong")]
+    OneSidedLabels {
+        /// Right answers.
+        right: usize,
+        /// Wrong ones.
+        wrong: usize,
     },
     /// No question is left that could be scored.
     #[error(

@@ -6,7 +6,9 @@
 //! [`evaluate_questions`] judges passages by the quotes that prove an answer,
 //! and a run file from anywhere is read by [`read_run`], and put in another order by
 //! [`rerank_run`]. [`evaluate_chunking`]
-//! judges ways of cutting by the text they bring ([`SpanMeasure`]). [`run_gate`] compares
+//! judges ways of cutting by the text they bring ([`SpanMeasure`]). [`evaluate_answers`]
+//! judges what is quoted and what is refused, and [`evaluate_prompts`] sets what language
+//! models write beside it. [`run_gate`] compares
 //! with stored figures; [`measure_grid`] is the experiment behind the default
 //! fusion. [`audit()`] says whether a question file is fit to measure with,
 //! [`draft_questions`] starts one for a folder, and [`replay()`] compares what
@@ -39,6 +41,7 @@ mod measure;
 mod pages;
 mod pool;
 mod probe;
+mod prompts;
 mod questions;
 mod replay;
 mod report;
@@ -53,7 +56,7 @@ mod topic_run;
 
 pub use answers::{
     AbstentionReport, AnswerQuestion, AnswerReport, AnswerRun, AnswerScore, AnswerSet,
-    KeepSentences, Need, SentenceRow, evaluate_answers, write_sentences,
+    KeepSentences, Need, Quality, SentenceRow, evaluate_answers, write_sentences,
 };
 pub use audit::{
     Audit, BySplit, Coverage, Leak, LexicalOverlap, NEAR_DUPLICATE_THRESHOLD, NO_BOOK,
@@ -87,7 +90,7 @@ pub use experiment::{
 };
 pub use feature_file::{FeatureRow, write_features};
 pub use fingerprint::Fingerprint;
-pub use gate::{Baseline, GATE_COLLECTION, GateOutcome, GateRow, Verdict, run_gate};
+pub use gate::{Baseline, GATE_COLLECTION, GateOutcome, GateRow, PromptRow, Verdict, run_gate};
 pub use grid::{
     DepthStep, Grid, GridCell, GridRow, GridSet, QuestionLevel, compare_systems, grid_markdown,
     measure_grid,
@@ -105,6 +108,12 @@ pub use pool::{
     judgments_from_answers, parse_answers, pool,
 };
 pub use probe::probe;
+pub use prompts::{
+    AgainstReport, AskedQuestion, Judge, JudgeReport, LabelledAnswer, MeasureChange,
+    MeasuredPrompt, PromptFailure, PromptMeasure, PromptReport, PromptRun, PromptScore,
+    PromptSystem, PromptSystemReport, PromptWriter, Spent, SystemAnswers, SystemChange, Treatment,
+    evaluate_prompts, prompt_systems, read_labels, system_position,
+};
 pub use questions::{
     EvidencePassage, JudgedQuestion, JudgedRanking, LostJudgments, MissingEvidence, QuestionReport,
     QuestionSystem, ResolvedQuestion, ResolvedQuestions, ScoredQuestion, SystemQuestionScores,

@@ -3,7 +3,7 @@
 
 use engine::{Expansion, RerankOptions, RerankReport, RerankStop, SearchRequest};
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::collection::{CollectionOptions, CollectionOutcome, strategy_parts};
 use crate::evaluation::{Evaluation, MeasureResult};
@@ -15,10 +15,10 @@ use crate::reranker::RerankSetup;
 use crate::stats::{Bootstrap, PairedError, compare_paired, mean};
 use crate::timing::StagePercentiles;
 
-/// A mean with its 95 % interval.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A mean, or another statistic of topics, with its 95 % interval.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// The mean over topics.
+    /// The value over all topics.
     pub mean: f64,
     /// Lower and upper end.
     pub ci95: [f64; 2],

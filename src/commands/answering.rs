@@ -161,22 +161,7 @@ impl AnsweringArgs {
             let told = format!("{told} is for a language model; name one with --model");
             return Err(UsageError(told).into());
         }
-        let Some(path) = &self.models else {
-            let told = format!(
-                "--model {} is a language model; name the file that describes it with --models, or \
-                 leave it out",
-                self.model
-            );
-            return Err(UsageError(told).into());
-        };
-        let mut configs = read_models(path)?;
-        let names: Vec<&str> = configs.iter().map(|config| config.name.as_str()).collect();
-        let Some(at) = names.iter().position(|name| *name == self.model) else {
-            let (model, path) = (&self.model, path.display());
-            let told = format!("{path} has no model {model:?}; it has {}", names.join(", "));
-            return Err(UsageError(told).into());
-        };
-        let model = HttpModel::from_environment(configs.swap_remove(at))?;
+        let model = named_model(&self.model, self.models.as_deref())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let schema = self.schema.as_deref().map(read_schema).transpose()?;
         let default = if schema.is_some() { "value-v1" } else { "cited-v1" };
@@ -191,6 +176,27 @@ impl AnsweringArgs {
         }
         Ok(Some(Writer { model: Arc::new(model), prompt, schema, runtime }))
     }
+}
+
+/// A language model of a file, with its key.
+///
+/// # Errors
+/// [`UsageError`] for a name that the file does not know, or without a file.
+pub(super) fn named_model(name: &str, models: Option<&Path>) -> anyhow::Result<HttpModel> {
+    let Some(path) = models else {
+        let told = format!(
+            "{name} is to be a language model; name the file that describes it with --models, or \
+             leave it out"
+        );
+        return Err(UsageError(told).into());
+    };
+    let mut configs = read_models(path)?;
+    let names: Vec<&str> = configs.iter().map(|config| config.name.as_str()).collect();
+    let Some(at) = names.iter().position(|known| *known == name) else {
+        let told = format!("{} has no model {name:?}; it has {}", path.display(), names.join(", "));
+        return Err(UsageError(told).into());
+    };
+    Ok(HttpModel::from_environment(configs.swap_remove(at))?)
 }
 
 /// A built-in prompt, or one of the user's own.

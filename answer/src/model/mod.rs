@@ -38,8 +38,8 @@ pub use http::HttpModel;
 pub use key::ApiKey;
 pub use pieces::{PieceStream, StreamEvent, stream};
 pub use retry::Backoff;
+pub(crate) use schema::MAX_PROBLEMS;
 pub use schema::{Schema, SchemaError};
-pub(crate) use structured::MAX_PROBLEMS;
 pub use structured::{Structured, StructuredError, complete_read, complete_structured};
 
 /// What a model is asked.

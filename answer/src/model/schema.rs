@@ -11,6 +11,11 @@ use std::fmt;
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 
+use crate::prompt::json;
+
+/// Problems that a model is told at a time.
+pub(crate) const MAX_PROBLEMS: usize = 10;
+
 /// A schema that can be used.
 pub struct Schema {
     text: String,
@@ -95,6 +100,31 @@ impl Schema {
             .build(schema)
             .map_err(|error| SchemaError::Invalid { why: error.to_string() })?;
         Ok(Self { text, validator })
+    }
+
+    /// Checks a schema that is written as JSON.
+    ///
+    /// # Errors
+    /// [`SchemaError`]; [`SchemaError::Invalid`] where it is not JSON.
+    pub fn parse(text: &str) -> Result<Self, SchemaError> {
+        let schema = serde_json::from_str(text)
+            .map_err(|error| SchemaError::Invalid { why: error.to_string() })?;
+        Self::new(&schema)
+    }
+
+    /// The value in a reply that fits the schema, whatever stands around an object.
+    ///
+    /// # Errors
+    /// What does not fit, each with its place: the first ten.
+    pub fn read(&self, reply: &str) -> Result<Value, Vec<String>> {
+        // A schema may ask for a list or a number; around anything but an object
+        // other text is not forgiven.
+        let value = match serde_json::from_str(reply.trim()) {
+            Ok(value) => value,
+            Err(_) => json::object(reply).map_err(|error| vec![error.to_string()])?,
+        };
+        let problems = self.problems(&value, MAX_PROBLEMS);
+        if problems.is_empty() { Ok(value) } else { Err(problems) }
     }
 
     /// As it is shown to a model.

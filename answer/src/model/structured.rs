@@ -4,14 +4,10 @@ use serde_json::Value;
 
 use super::schema::Schema;
 use super::{Completed, Completion, LanguageModel, ModelError, Role, StopReason, Turn};
-use crate::prompt::json;
 
 /// Times that a model is told what was wrong. A second time helps rarely and
 /// costs the whole question again.
 const MAX_REPAIRS: u32 = 1;
-
-/// Problems that a model is told at a time.
-pub(crate) const MAX_PROBLEMS: usize = 10;
 
 /// A reply that was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +70,7 @@ pub async fn complete_structured(
     completion: &Completion,
     schema: &Schema,
 ) -> Result<Structured, StructuredError> {
-    complete_read(model, completion, &|reply| fitting(reply, schema)).await
+    complete_read(model, completion, &|reply| schema.read(reply)).await
 }
 
 /// Asks until a reply can be read, twice at most.
@@ -117,18 +113,6 @@ pub async fn complete_read<T>(
         completion.turns.push(Turn { role: Role::Model, text });
         completion.turns.push(Turn { role: Role::User, text: complaint(&problems) });
     }
-}
-
-/// The value in a reply, or what is wrong with it.
-fn fitting(reply: &str, schema: &Schema) -> Result<Value, Vec<String>> {
-    // A schema may ask for a list or a number; around anything but an object
-    // other text is not forgiven.
-    let value = match serde_json::from_str(reply.trim()) {
-        Ok(value) => value,
-        Err(_) => json::object(reply).map_err(|error| vec![error.to_string()])?,
-    };
-    let problems = schema.problems(&value, MAX_PROBLEMS);
-    if problems.is_empty() { Ok(value) } else { Err(problems) }
 }
 
 fn complaint(problems: &[String]) -> String {

@@ -107,7 +107,7 @@ impl Prompt {
             let hint = suggestion(name, &BUILT_IN.map(|(known, _)| known));
             return Err(PromptError::Unknown { name: name.to_owned(), hint });
         };
-        Self::parse(text, name)
+        Self::from_toml(text, name)
     }
 
     /// The names of the built-in prompts.
@@ -122,10 +122,17 @@ impl Prompt {
     pub fn read(path: &Path) -> Result<Self, PromptError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| PromptError::Io { path: path.to_owned(), source })?;
-        Self::parse(&text, &path.display().to_string())
+        Self::from_toml(&text, &path.display().to_string())
     }
 
-    fn parse(text: &str, origin: &str) -> Result<Self, PromptError> {
+    /// Reads the text of a prompt file.
+    ///
+    /// # Arguments
+    /// * `origin` - what errors call it: the file, or a name.
+    ///
+    /// # Errors
+    /// [`PromptError::Format`], and those of placeholders.
+    pub fn from_toml(text: &str, origin: &str) -> Result<Self, PromptError> {
         let format = |Misplaced { line, what }| PromptError::Format {
             origin: origin.to_owned(),
             line,

@@ -6,18 +6,21 @@
 //! that proves the answer, the rule by which passages are judged too.
 
 mod features;
+mod quality;
 mod report;
 mod truth;
 mod words;
 
 use answer::{
-    AnswerError, AnswerOutcome, AnswerRequest, Candidate, Citation, answer_question,
-    rated_sentences,
+    AnswerError, AnswerOutcome, AnswerRequest, Candidate, Citation, Retrieved, rated_sentences,
+    retrieve,
 };
 use engine::Searcher;
 
 pub use features::write_sentences;
+pub use quality::Quality;
 pub use report::{AbstentionReport, AnswerReport};
+pub(crate) use report::{Refusing, estimate};
 pub use truth::{AnswerQuestion, AnswerSet, Need};
 
 use crate::error::EvalError;
@@ -38,17 +41,8 @@ pub struct AnswerScore {
     pub top_passage: bool,
     /// Whether any passage of the context does.
     pub context: bool,
-    /// Whether a quoted sentence does.
-    pub sentence: bool,
-    /// Share of the citations that meet a need, in `[0, 1]`; 0 without any.
-    pub precision: f64,
-    /// Share of the needs that a citation meets, in `[0, 1]`.
-    pub recall: f64,
-    /// Token F1 of the quoted text against the expected answers; `None` where none is
-    /// expected.
-    pub f1: Option<f64>,
-    /// Whether the quoted text is an expected answer; likewise.
-    pub exact: Option<bool>,
+    /// How good what is quoted is, or what would have been quoted.
+    pub quality: Quality,
     /// Citations, and how many of them hold.
     pub citations: (usize, usize),
     /// Milliseconds: the search, and the whole answer.
@@ -104,25 +98,14 @@ pub fn evaluate_answers(
 ) -> Result<AnswerRun, EvalError> {
     let mut run = AnswerRun::default();
     for (at, question) in questions.iter().enumerate() {
-        let mut request = template.clone();
-        request.question.clone_from(&question.text);
-        request.search.query.clone_from(&question.text);
-        let failed = |source: AnswerError| EvalError::Answer {
-            question: question.id.clone(),
-            source: Box::new(source),
-        };
+        let failed = |source| failed(question, source);
         if at == 0 {
             // The first one pays for files that are not in memory yet.
-            answer_question(searcher, &request).map_err(failed)?;
+            let (request, found) = retrieve_question(searcher, question, template)?;
+            found.extract(searcher, &request).map_err(failed)?;
         }
-        let outcome = answer_question(searcher, &request).map_err(failed)?;
-        if let Some(left_out) = outcome.found.degraded.first() {
-            return Err(EvalError::Degraded {
-                topic: question.id.clone(),
-                stage: left_out.stage.to_string(),
-                reason: left_out.reason.clone(),
-            });
-        }
+        let (request, found) = retrieve_question(searcher, question, template)?;
+        let outcome = found.extract(searcher, &request).map_err(failed)?;
         run.scores.push(score(question, &outcome));
         if keep == KeepSentences::Yes {
             let pipeline = request.search.rerank.and(searcher.reranker());
@@ -146,20 +129,43 @@ pub fn evaluate_answers(
     Ok(run)
 }
 
+/// What a question is answered from, and how.
+///
+/// # Errors
+/// [`EvalError::Answer`], and [`EvalError::Degraded`] when a stage of the search was left
+/// out.
+pub(crate) fn retrieve_question(
+    searcher: &Searcher,
+    question: &AnswerQuestion,
+    template: &AnswerRequest,
+) -> Result<(AnswerRequest, Retrieved), EvalError> {
+    let mut request = template.clone();
+    request.question.clone_from(&question.text);
+    request.search.query.clone_from(&question.text);
+    let found = retrieve(searcher, &request).map_err(|source| failed(question, source))?;
+    if let Some(left_out) = found.found.degraded.first() {
+        return Err(EvalError::Degraded {
+            topic: question.id.clone(),
+            stage: left_out.stage.to_string(),
+            reason: left_out.reason.clone(),
+        });
+    }
+    Ok((request, found))
+}
+
+/// The error of one question.
+pub(crate) fn failed(question: &AnswerQuestion, source: AnswerError) -> EvalError {
+    EvalError::Answer { question: question.id.clone(), source: Box::new(source) }
+}
+
 fn score(question: &AnswerQuestion, outcome: &AnswerOutcome) -> AnswerScore {
     let AnswerOutcome { answer, context, timings_ms, .. } = outcome;
     let shown: &[Citation] = if answer.abstained { &answer.nearest } else { &answer.citations };
-    let places = shown.iter().filter_map(|citation| citation.cited.as_ref());
-    let met: Vec<Vec<usize>> =
-        places.map(|place| question.met_by(&place.document, place.span)).collect();
-    let n_right = met.iter().filter(|needs| !needs.is_empty()).count();
-    let covered = (0..question.needs.len()).filter(|need| met.iter().flatten().any(|m| m == need));
     let passages = context.by_rank();
     let holds = |passage: &&answer::ContextPassage| {
         !question.met_by(&passage.document, passage.span).is_empty()
     };
     let text = shown.iter().map(|citation| citation.quote.as_str()).collect::<Vec<_>>().join(" ");
-    let expects = !question.expected.is_empty();
     AnswerScore {
         id: question.id.clone(),
         answerable: question.is_answerable(),
@@ -167,11 +173,7 @@ fn score(question: &AnswerQuestion, outcome: &AnswerOutcome) -> AnswerScore {
         confidence: answer.confidence.unwrap_or(0.0),
         top_passage: passages.first().is_some_and(holds),
         context: passages.iter().any(holds),
-        sentence: n_right > 0,
-        precision: n_right as f64 / shown.len().max(1) as f64,
-        recall: covered.count() as f64 / question.needs.len().max(1) as f64,
-        f1: expects.then(|| words::token_f1(&text, &question.expected)),
-        exact: expects.then(|| words::exact_match(&text, &question.expected)),
+        quality: question.judge(shown, &text),
         citations: (shown.len(), shown.iter().filter(|it| it.verdict.holds()).count()),
         ms: (timings_ms.search, timings_ms.total),
     }

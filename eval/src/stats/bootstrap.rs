@@ -1,11 +1,11 @@
-//! The bootstrap interval of a mean.
+//! The bootstrap interval of a mean, or of any other statistic of topics.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::mean;
 
-/// An interval around a mean.
+/// An interval around a mean or another statistic.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
     /// Lower end.
@@ -38,29 +38,44 @@ impl Bootstrap {
     /// The percentile interval of the mean of `values`.
     ///
     /// # Returns
-    /// The interval from the `(1 - confidence) / 2` to the
-    /// `(1 + confidence) / 2` quantile (nearest rank) of the resampled means;
-    /// the mean itself at both ends for fewer than two values.
-    ///
-    /// # Source
-    /// Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3.
+    /// The mean itself at both ends for fewer than two values.
     pub fn mean_interval(&self, values: &[f64]) -> Interval {
         if values.len() < 2 {
             return Interval { low: mean(values), high: mean(values) };
         }
+        self.interval(values.len(), |drawn| {
+            drawn.iter().map(|&at| values[at]).sum::<f64>() / values.len() as f64
+        })
+    }
+
+    /// The percentile interval of any statistic of `n` topics.
+    ///
+    /// # Arguments
+    /// * `n` - how many topics there are, at least 1.
+    /// * `statistic` - the statistic of a resample, which is given as `n` positions in
+    ///   `0..n`.
+    ///
+    /// # Returns
+    /// The interval from the `(1 - confidence) / 2` to the
+    /// `(1 + confidence) / 2` quantile (nearest rank) of the resampled values.
+    ///
+    /// # Source
+    /// Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3.
+    pub fn interval(&self, n: usize, statistic: impl Fn(&[usize]) -> f64) -> Interval {
+        let n = n.max(1);
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        let mut means: Vec<f64> = (0..self.n_resamples.max(1))
+        let mut drawn = vec![0; n];
+        let mut found: Vec<f64> = (0..self.n_resamples.max(1))
             .map(|_| {
-                let sum: f64 =
-                    (0..values.len()).map(|_| values[rng.random_range(0..values.len())]).sum();
-                sum / values.len() as f64
+                drawn.fill_with(|| rng.random_range(0..n));
+                statistic(&drawn)
             })
             .collect();
-        means.sort_unstable_by(f64::total_cmp);
+        found.sort_unstable_by(f64::total_cmp);
         let tail = (1.0 - self.confidence) / 2.0;
         let rank =
-            |quantile: f64| ((quantile * means.len() as f64).ceil() as usize).clamp(1, means.len());
-        Interval { low: means[rank(tail) - 1], high: means[rank(1.0 - tail) - 1] }
+            |quantile: f64| ((quantile * found.len() as f64).ceil() as usize).clamp(1, found.len());
+        Interval { low: found[rank(tail) - 1], high: found[rank(1.0 - tail) - 1] }
     }
 }
 

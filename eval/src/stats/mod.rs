@@ -6,12 +6,14 @@
 
 mod bootstrap;
 mod family;
+mod kappa;
 mod paired;
 
 pub use bootstrap::{Bootstrap, Interval};
 pub use family::{
     FAMILY_ALPHA, FamilyComparison, Resolution, compare_family, detectable_difference, holm,
 };
+pub use kappa::kappa;
 pub use paired::{PairedComparison, PairedError, compare_paired};
 
 /// The arithmetic mean; 0 for no values.

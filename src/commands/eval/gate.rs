@@ -1,10 +1,12 @@
-//! `trovato eval gate`: exit code 1 when retrieval has become worse.
+//! `trovato eval gate`: exit code 1 when retrieval or answers have become worse.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use eval::{Baseline, EvalProgress, GATE_COLLECTION, GateOutcome, GateRow, Verdict, run_gate};
+use eval::{
+    Baseline, EvalProgress, GATE_COLLECTION, GateOutcome, GateRow, PromptRow, Verdict, run_gate,
+};
 use serde::Serialize;
 
 use super::recipe::{EvalBars, RecipeArgs};
@@ -16,7 +18,10 @@ Examples:
   trovato eval gate --update    take today's figures as the new baseline
 
 Measures the development questions on a part of the installed guides, with an index that is
-always built anew. Fails when a figure has fallen by more than the tolerance.";
+always built anew: the strategies' rankings, and the extractive answers. Fails when a figure has
+fallen by more than its tolerance, and when a prompt that comes with the program says something
+else than when the baseline was stored: what that does to answers is for `trovato eval prompts`
+to say.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -43,8 +48,8 @@ struct Report<'a> {
     passed: bool,
     pages: usize,
     questions: usize,
-    tolerance: f64,
     rows: Vec<Row<'a>>,
+    prompts: Vec<Prompt<'a>>,
 }
 
 #[derive(Serialize)]
@@ -53,7 +58,15 @@ struct Row<'a> {
     measure: &'a str,
     baseline: Option<f64>,
     found: Option<f64>,
+    tolerance: f64,
     verdict: &'static str,
+}
+
+#[derive(Serialize)]
+struct Prompt<'a> {
+    name: &'a str,
+    baseline: Option<&'a str>,
+    found: Option<&'a str>,
 }
 
 pub(super) fn run(args: &GateArgs) -> anyhow::Result<()> {
@@ -64,32 +77,38 @@ pub(super) fn run(args: &GateArgs) -> anyhow::Result<()> {
     };
     let recipe = RecipeArgs::default().load(None)?;
     let outcome = run_gate(&recipe, &baseline, &args.collections, EvalBars::new().indexing())?;
-    let passed = outcome.passed();
     if args.json {
-        print_json(&Report::new(&outcome, passed))?;
+        print_json(&Report::new(&outcome))?;
     } else {
         print(&mut io::stdout().lock(), &outcome)?;
     }
     if args.update {
         return Ok(outcome.found.write(&args.baseline)?);
     }
-    if passed {
-        return Ok(());
+    let path = args.baseline.display();
+    if !outcome.held() {
+        anyhow::bail!(
+            "retrieval or answers are not what {path} says; if the change is meant, store it with \
+             `trovato eval gate --update`"
+        );
     }
-    anyhow::bail!(
-        "retrieval is not what {} says; if the change is meant, store it with `trovato eval gate --update`",
-        args.baseline.display()
-    )
+    if !outcome.has_known_prompts() {
+        anyhow::bail!(
+            "a prompt is not the one that {path} knows; measure what it does with `trovato eval \
+             prompts`, then store it with `trovato eval gate --update`"
+        );
+    }
+    Ok(())
 }
 
 impl<'a> Report<'a> {
-    fn new(outcome: &'a GateOutcome, passed: bool) -> Self {
+    fn new(outcome: &'a GateOutcome) -> Self {
         Self {
-            passed,
+            passed: outcome.held() && outcome.has_known_prompts(),
             pages: outcome.n_pages,
             questions: outcome.report.questions.len(),
-            tolerance: outcome.tolerance,
             rows: outcome.rows.iter().map(Row::from).collect(),
+            prompts: outcome.prompts.iter().map(Prompt::from).collect(),
         }
     }
 }
@@ -101,8 +120,15 @@ impl<'a> From<&'a GateRow> for Row<'a> {
             measure: &row.measure,
             baseline: row.baseline,
             found: row.found,
+            tolerance: row.tolerance,
             verdict: verdict_name(row.verdict),
         }
+    }
+}
+
+impl<'a> From<&'a PromptRow> for Prompt<'a> {
+    fn from(row: &'a PromptRow) -> Self {
+        Self { name: &row.name, baseline: row.baseline.as_deref(), found: row.found.as_deref() }
     }
 }
 
@@ -119,8 +145,8 @@ fn print(out: &mut impl Write, outcome: &GateOutcome) -> io::Result<()> {
     let n_questions = outcome.report.questions.len();
     writeln!(
         out,
-        "{n_questions} questions, {} pages, Rust {}; a fall above {} fails",
-        outcome.n_pages, outcome.found.documentation, outcome.tolerance
+        "{n_questions} questions, {} pages, Rust {}; a fall above the tolerance fails",
+        outcome.n_pages, outcome.found.documentation
     )?;
     let value =
         |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
@@ -134,12 +160,23 @@ fn print(out: &mut impl Write, outcome: &GateOutcome) -> io::Result<()> {
     for row in &outcome.rows {
         writeln!(
             out,
-            "  {:<16} {:<18} {:>7} {:>7}  {}",
+            "  {:<16} {:<19} {:>7} {:>7}  -{:.3}  {}",
             row.strategy,
             row.measure,
             value(row.baseline),
             value(row.found),
+            row.tolerance,
             verdict_name(row.verdict)
+        )?;
+    }
+    for row in outcome.prompts.iter().filter(|row| !row.is_unchanged()) {
+        let print = |print: &Option<String>| print.clone().unwrap_or_else(|| "none".to_owned());
+        writeln!(
+            out,
+            "  prompt {} is another one: {} -> {}",
+            row.name,
+            print(&row.baseline),
+            print(&row.found)
         )?;
     }
     Ok(())

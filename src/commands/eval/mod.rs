@@ -3,6 +3,7 @@
 
 mod adopt;
 mod answers;
+mod asked;
 mod audit;
 mod chunking;
 mod chunking_table;
@@ -16,6 +17,8 @@ mod init;
 mod judge;
 mod logged_collection;
 mod pool;
+mod prompts;
+mod prompts_table;
 mod question_file;
 mod questions;
 mod recipe;
@@ -36,6 +39,7 @@ Examples:
   trovato eval rerank beir/scifact --run bm25.run --rerank late:idf
   trovato eval questions --split dev
   trovato eval answers --split dev
+  trovato eval prompts --models models.toml --model small --prompt cited-v1 --prompt json-v1
   trovato eval run eval/experiments/chunkers.toml
   trovato eval gate
   trovato eval audit
@@ -65,6 +69,9 @@ enum Action {
     Questions(questions::QuestionsArgs),
     /// Score answers: the sentences quoted, and the questions refused
     Answers(answers::AnswersArgs),
+    // Boxed: every command would be as large.
+    /// Compare prompts and models, beside the extractive answer
+    Prompts(Box<prompts::PromptsArgs>),
     /// Score how follow-ups are understood
     Conversations(conversations::ConversationsArgs),
     /// Check a question file: quotes, splits, duplicates, overlap
@@ -75,7 +82,7 @@ enum Action {
     Replay(replay::ReplayArgs),
     /// Make questions of a replay's judged passages
     Adopt(adopt::AdoptArgs),
-    /// Fail when retrieval has become worse than the stored figures
+    /// Fail when retrieval or answers have become worse than the stored figures
     Gate(gate::GateArgs),
     /// Run experiment files: grids of chunkers, strategies and encoders
     Run(experiment::RunArgs),
@@ -100,6 +107,7 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<()> {
         Action::Rerank(args) => rerank::run(&args),
         Action::Questions(args) => questions::run(&args),
         Action::Answers(args) => answers::run(&args),
+        Action::Prompts(args) => prompts::run(&args),
         Action::Conversations(args) => conversations::run(&args),
         Action::Audit(args) => audit::run(&args),
         Action::Init(args) => init::run(&args),
