@@ -111,12 +111,13 @@ fn prompts_are_compared_kept_and_held_to_what_was_kept() {
     assert_eq!(failing.status.code(), Some(0), "{}", String::from_utf8_lossy(&failing.stderr));
     let table = String::from_utf8(failing.stdout).unwrap();
     assert!(table.contains("q0 failed: model small, after 3 tries"), "{table}");
-    assert!(table.contains("2 failed, 0 of another form, 0 cut, 4 retries"), "{table}");
+    assert!(table.contains("2 failed, 0 of another form, 0 cut, 0 repairs, 4 retries"), "{table}");
 
     for (more, expected) in [
         (&["--baseline", "large | cited-v1"][..], "there is no system"),
         (&["--prompt", "cited-v1", "--prompt", "cited-v1"], "two systems are called"),
         (&["--prompt", "cited-v9"], "cited-v9"),
+        (&["--prompt", "value-v1"], "a value in a caller's form"),
         (&["--judge", "small"], "--judge-labels"),
         (&["--concurrency", "0"], "--concurrency"),
     ] {

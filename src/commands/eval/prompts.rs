@@ -152,7 +152,8 @@ impl PromptsArgs {
         for name in &self.model {
             let model = Arc::new(named_model(name, self.models.as_deref())?);
             for prompt in prompts {
-                writers.push(PromptWriter::new(model.clone(), read_prompt(prompt)?)?);
+                let writer = PromptWriter::new(model.clone(), read_prompt(prompt)?);
+                writers.push(writer.map_err(|error| usage(&error))?);
             }
         }
         Ok(writers)
