@@ -17,7 +17,7 @@ const TOLERANCE: f64 = 0.015;
 /// and some pages and questions differ.
 const TOLERANCE_OTHER_VERSION: f64 = 0.04;
 
-/// The same for answers: a sentence is chosen among eighty and a refusal hangs on a
+/// The same for answers: a sentence is chosen among sixteen and a refusal hangs on a
 /// threshold, so more turns with the third decimal than in a ranking. Three of the
 /// answerable development questions.
 const ANSWER_TOLERANCE: f64 = 0.025;
