@@ -59,6 +59,9 @@ fn help_has_examples_and_bad_usage_exits_with_2() {
         &["search", "x", "--index", "nowhere", "--rerank", "overlap", "--rerank-window", "8193"],
         &["eval", "rerank", "nowhere", "--run", "nowhere", "--rerank-depth", "5"],
         &["ask", "x", "--index", "nowhere", "--model", "small"],
+        &["ask", "x", "--index", "nowhere", "--schema", "schema.json"],
+        &["ask", "x", "--index", "nowhere", "--prompt", "cited-v1"],
+        &["serve", "--index", "a=nowhere", "--query-log", "q.jsonl", "--feedback", "q.jsonl"],
         &["eval", "answers", "--split", "train"],
     ] {
         assert_eq!(code(arguments), 2, "{arguments:?}");

@@ -20,7 +20,7 @@ use server::{
 };
 
 use crate::encoder;
-use crate::options::{RerankArgs, RerankUse};
+use crate::options::{RerankArgs, RerankUse, UsageError};
 use crate::progress::FetchBar;
 
 const EXAMPLES: &str = "\
@@ -136,6 +136,10 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<()> {
         models,
         report,
     } = args;
+    if query_log.is_some() && query_log == feedback {
+        let told = "--query-log and --feedback name one file; give each a file of its own";
+        return Err(UsageError(told.to_owned()).into());
+    }
     let report = report
         .map(|path| {
             let page = fs::read_to_string(&path);
