@@ -2,14 +2,11 @@
 
 mod support;
 
-use std::sync::Arc;
-
-use answer::model::scripted::{Reply, Scripted, ScriptedProvider, reply};
-use answer::model::{HttpModel, LanguageModel, ModelConfig, Provider};
+use answer::model::scripted::Reply;
 use axum::body::Body;
 use axum::http::{Request, header};
 use serde_json::{Value, json};
-use support::{Answer, Fixture, send};
+use support::{Answer, Fixture, says, send, written};
 
 const QUESTION: &str = "a reference borrows a value without owning it";
 
@@ -46,22 +43,6 @@ fn content(chunks: &[Value]) -> String {
 fn marked(content: &str, annotation: &Value) -> String {
     let at = |name: &str| annotation["url_citation"][name].as_u64().unwrap() as usize;
     content.chars().skip(at("start_index")).take(at("end_index") - at("start_index")).collect()
-}
-
-/// A service whose model `small` gives these replies.
-fn written(script: impl IntoIterator<Item = Reply>) -> (Fixture, ScriptedProvider) {
-    let provider = ScriptedProvider::start(script).unwrap();
-    let config =
-        ModelConfig::new("small", Provider::Openai, "m", Some(&provider.base_url())).unwrap();
-    let config = ModelConfig { max_retries: 0, ..config };
-    let model: Arc<dyn LanguageModel> = Arc::new(HttpModel::new(config, None).unwrap());
-    let fixture = Fixture::new();
-    fixture.state.answer_with([model].into_iter().collect());
-    (fixture, provider)
-}
-
-fn says(pieces: &[&str]) -> Reply {
-    reply(Provider::Openai, &Scripted::new(pieces.iter().copied()))
 }
 
 #[tokio::test]

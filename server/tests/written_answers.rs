@@ -3,32 +3,13 @@
 
 mod support;
 
-use std::sync::Arc;
-
-use answer::model::scripted::{Reply, Scripted, ScriptedProvider, reply};
-use answer::model::{HttpModel, LanguageModel, ModelConfig, Provider};
+use answer::model::scripted::Reply;
 use axum::body::Body;
 use axum::http::{Request, header};
 use serde_json::{Value, json};
-use support::{Answer, Fixture, send};
+use support::{Answer, Fixture, says, send, written};
 
 const QUESTION: &str = "a reference borrows a value without owning it";
-
-/// A service whose model `small` gives these replies.
-fn service(script: impl IntoIterator<Item = Reply>) -> (Fixture, ScriptedProvider) {
-    let provider = ScriptedProvider::start(script).unwrap();
-    let config =
-        ModelConfig::new("small", Provider::Openai, "m", Some(&provider.base_url())).unwrap();
-    let config = ModelConfig { max_retries: 0, ..config };
-    let model: Arc<dyn LanguageModel> = Arc::new(HttpModel::new(config, None).unwrap());
-    let fixture = Fixture::new();
-    fixture.state.answer_with([model].into_iter().collect());
-    (fixture, provider)
-}
-
-fn says(pieces: &[&str]) -> Reply {
-    reply(Provider::Openai, &Scripted::new(pieces.iter().copied()))
-}
 
 async fn ask(fixture: &Fixture, body: Value) -> Answer {
     let request = Request::post("/v1/answer")
@@ -44,7 +25,7 @@ async fn what_a_model_writes_is_looked_up_and_what_does_not_hold_is_marked() {
         "A reference \"borrows a value without owning it\" [1]. ",
         "It \"frees the value twice\" [1]. Threads exist [9].",
     ];
-    let (fixture, provider) = service([says(&text)]);
+    let (fixture, provider) = written([says(&text)]);
     let body = ask(&fixture, json!({"question": QUESTION, "model": "small"})).await.ok();
     assert_eq!((&body["model"], &body["abstained"]), (&json!("scripted-1"), &json!(false)));
     assert!(body.get("confidence").is_none(), "a model's word is not asked for");
@@ -68,7 +49,7 @@ async fn what_a_model_writes_is_looked_up_and_what_does_not_hold_is_marked() {
 
 #[tokio::test]
 async fn a_model_streams_after_what_was_found() {
-    let (fixture, _provider) = service([says(&["It \"borrows ", "a value\" [1]."])]);
+    let (fixture, _provider) = written([says(&["It \"borrows ", "a value\" [1]."])]);
     let body = json!({"question": QUESTION, "model": "small", "stream": true});
     let answer = ask(&fixture, body).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -80,7 +61,7 @@ async fn a_model_streams_after_what_was_found() {
 
 #[tokio::test]
 async fn a_refusal_of_the_model_is_a_field() {
-    let (fixture, _provider) = service([says(&["[[ABSTAIN]]"])]);
+    let (fixture, _provider) = written([says(&["[[ABSTAIN]]"])]);
     let body = ask(&fixture, json!({"question": QUESTION, "model": "small"})).await.ok();
     assert_eq!((&body["abstained"], &body["answer"]), (&json!(true), &json!("")));
 }
@@ -88,7 +69,7 @@ async fn a_refusal_of_the_model_is_a_field() {
 #[tokio::test]
 async fn a_model_that_fails_has_a_status_and_keeps_its_words_to_the_log() {
     let failed = || Reply::status(500, &json!({"error": {"message": "secret detail"}}));
-    let (fixture, _provider) = service([failed(), failed()]);
+    let (fixture, _provider) = written([failed(), failed()]);
     let answer = ask(&fixture, json!({"question": QUESTION, "model": "small"})).await;
     answer.error(502, "not_written");
     assert!(!answer.text.contains("secret detail"), "{}", answer.text);
@@ -114,7 +95,7 @@ async fn a_value_fits_the_schema_after_one_repair_and_its_quotations_are_looked_
             "quotes": [{{"passage": 1, "quote": "borrows a value"}}, {{"passage": 1, "quote": "frees it twice"}}]}}"#
         )])
     };
-    let (fixture, provider) = service([reply("\"yes\""), reply("true")]);
+    let (fixture, provider) = written([reply("\"yes\""), reply("true")]);
     let body = ask(&fixture, in_a_form()).await.ok();
     assert_eq!(body["value"], json!({"borrows": true}), "{body}");
     assert_eq!(body["answer"], r#"{"borrows":true}"#);
@@ -133,7 +114,7 @@ async fn a_value_fits_the_schema_after_one_repair_and_its_quotations_are_looked_
 async fn a_value_that_never_fits_is_told_and_a_refusal_needs_none() {
     let wrong = || says(&[r#"{"abstained": false, "value": {}, "quotes": []}"#]);
     let refuses = says(&[r#"{"abstained": true, "value": null, "quotes": []}"#]);
-    let (fixture, _provider) = service([wrong(), wrong(), refuses]);
+    let (fixture, _provider) = written([wrong(), wrong(), refuses]);
     let told = ask(&fixture, in_a_form()).await.error(502, "unfit");
     assert!(told["message"].as_str().unwrap().contains("\"borrows\" is a required"), "{told}");
     let body = ask(&fixture, in_a_form()).await.ok();
@@ -142,7 +123,7 @@ async fn a_value_that_never_fits_is_told_and_a_refusal_needs_none() {
 
 #[tokio::test]
 async fn schemas_that_nothing_can_be_made_of_are_refused_by_name() {
-    let (fixture, provider) = service([]);
+    let (fixture, provider) = written([]);
     let refused = async |change: fn(&mut Value)| {
         let mut body = in_a_form();
         change(&mut body);
@@ -171,7 +152,7 @@ async fn a_model_makes_a_follow_up_whole_where_it_is_asked_to() {
     let answers = || says(&["A thread \"owns its stack\" [1]."]);
     let failed = Reply::status(500, &json!({"error": {"message": "secret detail"}}));
     let script = [says(&["Who owns a thread's stack?"]), answers(), failed, answers()];
-    let (fixture, _provider) = service(script);
+    let (fixture, _provider) = written(script);
     let body = ask(&fixture, follow_up.clone()).await.ok();
     assert_eq!(
         body["standalone"],
@@ -191,7 +172,7 @@ async fn a_model_makes_a_follow_up_whole_where_it_is_asked_to() {
 
 #[tokio::test]
 async fn models_and_prompts_are_named_and_others_are_refused() {
-    let (fixture, provider) = service([]);
+    let (fixture, provider) = written([]);
     let collections = fixture.get("/v1/collections").await.ok();
     assert_eq!(collections["answer_models"], json!(["extractive", "small"]));
     let refused = ask(&fixture, json!({"question": QUESTION, "model": "large"})).await;

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 
+use answer::model::scripted::{Reply, Scripted, ScriptedProvider, reply};
+use answer::model::{HttpModel, LanguageModel, ModelConfig, Provider};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
@@ -120,6 +122,23 @@ impl Fixture {
     pub(crate) async fn search(&self, body: &str) -> Answer {
         send(&self.app, search_request(body)).await
     }
+}
+
+/// A service whose language model `small` gives these replies.
+pub(crate) fn written(script: impl IntoIterator<Item = Reply>) -> (Fixture, ScriptedProvider) {
+    let provider = ScriptedProvider::start(script).unwrap();
+    let config =
+        ModelConfig::new("small", Provider::Openai, "m", Some(&provider.base_url())).unwrap();
+    let config = ModelConfig { max_retries: 0, ..config };
+    let model: Arc<dyn LanguageModel> = Arc::new(HttpModel::new(config, None).unwrap());
+    let fixture = Fixture::new();
+    fixture.state.answer_with([model].into_iter().collect());
+    (fixture, provider)
+}
+
+/// A reply in these pieces.
+pub(crate) fn says(pieces: &[&str]) -> Reply {
+    reply(Provider::Openai, &Scripted::new(pieces.iter().copied()))
 }
 
 pub(crate) fn search_request(body: &str) -> Request<Body> {
