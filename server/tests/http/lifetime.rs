@@ -1,15 +1,13 @@
 //! A server on a real port: start, readiness, new commits, orderly end.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::support::{GateEncoder, add, build_index, document, hash_encoder};
 use engine::{Encoder, Index, OpenOptions};
 use server::{CollectionSource, Limits, ServerConfig, ServerError, serve, serve_on};
-use support::{GateEncoder, add, build_index, document, hash_encoder};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

@@ -1,13 +1,11 @@
 //! Answers that a language model writes, over HTTP: a scripted provider plays the model
 //! in its real format.
 
-mod support;
-
+use super::support::{Answer, Fixture, says, send, written};
 use answer::model::scripted::Reply;
 use axum::body::Body;
 use axum::http::{Request, header};
 use serde_json::{Value, json};
-use support::{Answer, Fixture, says, send, written};
 
 const QUESTION: &str = "a reference borrows a value without owning it";
 

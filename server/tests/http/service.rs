@@ -1,14 +1,12 @@
 //! What holds for every route: readiness, unknown routes, headers, the page.
 
-mod support;
-
+use super::support::{Fixture, build_index, hash_encoder, search_request, send};
 use axum::body::Body;
 use axum::http::{Request, header};
 use serde_json::Value;
 use server::{
     AppState, Collection, Collections, CollectionsError, HostPolicy, Limits, ReportPage, app,
 };
-use support::{Fixture, build_index, hash_encoder, search_request, send};
 
 #[tokio::test]
 async fn nothing_but_health_and_page_answers_before_the_indexes_are_open() {

@@ -1,11 +1,10 @@
 //! The shapes that other services' clients speak: models, embeddings, reranking, and
 //! their errors.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::support::{Answer, Fixture, build_index, hash_encoder, post, send};
 use axum::body::Body;
 use axum::http::{Request, header};
 use base64::Engine;
@@ -13,7 +12,6 @@ use base64::engine::general_purpose::STANDARD;
 use engine::{Encoder, OverlapReranker, RerankOptions, RerankPipeline, TextRole};
 use serde_json::{Value, json};
 use server::{AppState, Collection, Collections, HostPolicy, Limits, LoadedReranker, app};
-use support::{Answer, Fixture, build_index, hash_encoder, post, send};
 
 fn reranked() -> Fixture {
     let pipeline = Arc::new(RerankPipeline::new(Arc::new(OverlapReranker)));

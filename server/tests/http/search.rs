@@ -1,10 +1,8 @@
 //! `POST /v1/search`: what is found, and everything that is refused.
 
-mod support;
-
+use super::support::{Fixture, TEXTS, hash_encoder, join_pieces, send};
 use engine::TextRole;
 use serde_json::{Value, json};
-use support::{Fixture, TEXTS, hash_encoder, join_pieces, send};
 
 #[tokio::test]
 async fn a_hit_carries_everything_the_page_shows() {

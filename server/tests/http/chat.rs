@@ -1,12 +1,10 @@
 //! Chat completions: what OpenAI's clients send and read, whole and in chunks.
 
-mod support;
-
+use super::support::{Answer, Fixture, says, send, written};
 use answer::model::scripted::Reply;
 use axum::body::Body;
 use axum::http::{Request, header};
 use serde_json::{Value, json};
-use support::{Answer, Fixture, says, send, written};
 
 const QUESTION: &str = "a reference borrows a value without owning it";
 

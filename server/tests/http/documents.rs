@@ -1,12 +1,10 @@
 //! `GET /v1/documents/{*id}`: documents by any id, and nothing but documents.
 
-mod support;
-
 use std::fmt::Write;
 
+use super::support::{Fixture, TEXTS, hash_encoder, join_pieces};
 use serde_json::json;
 use server::Limits;
-use support::{Fixture, TEXTS, hash_encoder, join_pieces};
 
 /// Every byte that is not a letter or digit as `%XX`, slashes too.
 fn encoded(id: &str) -> String {

@@ -1,8 +1,7 @@
 //! The Model Context Protocol: tools and resources over a pair of streams, and the
 //! same over HTTP.
 
-mod support;
-
+use super::support::{Answer, Fixture, TEXTS, add, build_index, document, hash_encoder, send};
 use axum::body::Body;
 use axum::http::{Request, header};
 use engine::Document;
@@ -13,7 +12,6 @@ use rmcp::model::{
 use rmcp::service::{RoleClient, RunningService, ServiceError};
 use serde_json::{Value, json};
 use server::{AppState, CollectionSource, HostPolicy, Limits, McpServerError, app, serve_mcp};
-use support::{Answer, Fixture, TEXTS, add, build_index, document, hash_encoder, send};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 

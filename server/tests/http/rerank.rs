@@ -1,14 +1,12 @@
 //! Reranking over HTTP: the collection's reranker, what a request may choose, what
 //! the answer says.
 
-mod support;
-
 use std::sync::Arc;
 
+use super::support::Fixture;
 use engine::{OverlapReranker, RerankOptions, RerankPipeline};
 use serde_json::json;
 use server::LoadedReranker;
-use support::Fixture;
 
 /// A service whose collection is reranked by shared words.
 fn fixture() -> Fixture {

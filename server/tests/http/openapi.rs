@@ -1,17 +1,15 @@
 //! The OpenAPI document: that it is of this service, and that its words hold.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use super::support::{Fixture, hash_encoder, send};
 use axum::body::Body;
 use axum::http::{Request, header};
 use engine::SearchRequest;
 use serde_json::Value;
 use server::Limits;
-use support::{Fixture, hash_encoder, send};
 
 async fn document(fixture: &Fixture) -> Value {
     fixture.get("/openapi.json").await.ok()
@@ -60,7 +58,7 @@ async fn every_route_is_in_the_document_and_every_one_in_it_is_served() {
 #[tokio::test]
 async fn the_routes_of_the_crates_own_page_are_those_of_the_document() {
     let fixture = Fixture::new();
-    let told = include_str!("../src/lib.rs").replace("{*", "{");
+    let told = include_str!("../../src/lib.rs").replace("{*", "{");
     for (method, path) in operations(&document(&fixture).await) {
         assert!(told.contains(&format!("`{method} {path}`")), "lib.rs lacks {method} {path}");
     }

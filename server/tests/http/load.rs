@@ -1,14 +1,12 @@
 //! More requests than cores, requests that fail, requests that take too long.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::support::{Fixture, GateEncoder, search_request, send};
 use axum::http::header;
 use engine::Encoder;
 use server::Limits;
-use support::{Fixture, GateEncoder, search_request, send};
 
 fn held(limits: Limits) -> (Arc<GateEncoder>, Fixture) {
     let encoder = GateEncoder::new();

@@ -1,16 +1,14 @@
 //! Feedback: what is kept is what was said, and only of passages that are there.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 
+use super::support::{Answer, Fixture, post, send};
 use axum::body::Body;
 use corpora::{LoggedFeedback, RedactionRule, parse_feedback, text_digest};
 use engine::Span;
 use serde_json::{Value, json};
 use server::{FeedbackLog, FeedbackLogConfig};
-use support::{Answer, Fixture, post, send};
 
 async fn say(fixture: &Fixture, body: &Value) -> Answer {
     send(&fixture.app, post("/v1/feedback", Body::from(body.to_string()))).await

@@ -1,13 +1,11 @@
 //! The query log: what a server writes is what was asked and answered.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 
+use super::support::Fixture;
 use corpora::{LoggedSearch, RedactionRule, parse_query_log};
 use server::{QueryLog, QueryLogConfig, QueryLogSummary};
-use support::Fixture;
 
 #[tokio::test]
 async fn answered_searches_are_logged_with_their_hits() {

@@ -1,7 +1,5 @@
 //! A small index and a client without a network, for all tests of the server.
 
-#![allow(dead_code)] // Each test binary uses its part.
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};

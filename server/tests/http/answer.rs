@@ -1,11 +1,9 @@
 //! Answers over HTTP: the body, the events, what is refused.
 
-mod support;
-
+use super::support::{Answer, Fixture, send};
 use axum::body::Body;
 use axum::http::{Request, header};
 use serde_json::{Value, json};
-use support::{Answer, Fixture, send};
 
 async fn ask(fixture: &Fixture, body: &Value) -> Answer {
     let request = Request::post("/v1/answer")
