@@ -9,7 +9,7 @@ use crate::model::{
     StructuredError, Usage, complete_read,
 };
 use crate::prompt::{
-    ABSTAIN, ParsedAnswer, Prompt, PromptError, PromptInputs, ReplyError, ReplyForm,
+    ABSTAIN, ParsedAnswer, Prompt, PromptError, PromptInputs, ReplyError, ReplyForm, undecorated,
 };
 
 /// How an answer was written.
@@ -127,8 +127,7 @@ impl Opening {
             return Some(piece.to_owned());
         }
         self.held.push_str(piece);
-        // Some models set the marker bold or in code.
-        let bare = self.held.trim_start_matches(|c: char| c.is_whitespace() || "*`".contains(c));
+        let bare = undecorated(&self.held);
         if ABSTAIN.starts_with(bare) || bare.starts_with(ABSTAIN) {
             return None;
         }
@@ -158,14 +157,13 @@ fn fitting(
 
 fn written(prompt: &Prompt, structured: Structured<ParsedAnswer>) -> Written {
     let Structured { value, repairs, completions } = structured;
-    let usages: Vec<Usage> = completions.iter().map(|completed| completed.usage).collect();
     let retries = completions.iter().map(|completed| completed.retries).sum();
     let first_piece = completions.first().and_then(|completed| completed.first_piece);
     let last = completions.last();
     Written {
         model: last.map_or_else(String::new, |completed| completed.model.clone()),
         prompt: (prompt.name(), prompt.fingerprint()),
-        usage: Usage::sum(&usages),
+        usage: completions.iter().map(|completed| completed.usage).sum(),
         retries,
         repairs,
         first_piece,

@@ -12,7 +12,7 @@ use crate::indexing::IndexingRecord;
 use crate::questions::{QuestionReport, SystemQuestionScores};
 use crate::reranked_run::{RerankRunOptions, RerankedRun};
 use crate::reranker::RerankSetup;
-use crate::stats::{Bootstrap, PairedError, compare_paired, mean};
+use crate::stats::{Bootstrap, PairedComparison, PairedError, compare_paired, mean};
 use crate::timing::StagePercentiles;
 
 /// A mean, or another statistic of topics, with its 95 % interval.
@@ -35,6 +35,13 @@ pub struct Difference {
     pub p_value: f64,
 }
 
+impl From<PairedComparison> for Difference {
+    fn from(compared: PairedComparison) -> Self {
+        let PairedComparison { mean_difference, interval, p_value } = compared;
+        Self { mean: mean_difference, ci95: [interval.low, interval.high], p_value }
+    }
+}
+
 /// Values by measure, in the order asked for and named as they were.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ByMeasure<T>(pub Vec<(String, T)>);
@@ -51,12 +58,7 @@ impl ByMeasure<Difference> {
         let pairs = run.iter().zip(other);
         let differences = pairs.map(|(this, other)| {
             let compared = compare_paired(&other.per_topic, &this.per_topic, &Bootstrap::DEFAULT)?;
-            let difference = Difference {
-                mean: compared.mean_difference,
-                ci95: [compared.interval.low, compared.interval.high],
-                p_value: compared.p_value,
-            };
-            Ok((this.requested.name.clone(), difference))
+            Ok((this.requested.name.clone(), compared.into()))
         });
         Ok(Self(differences.collect::<Result<_, _>>()?))
     }

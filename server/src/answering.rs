@@ -222,7 +222,7 @@ impl Work {
             () = this.steps.closed() => return Ok(None),
             written = writing => written.map_err(|error| not_written(model.name(), &error))?,
         };
-        written.usage = Usage::sum(&[spent, written.usage]);
+        written.usage = [spent, written.usage].into_iter().sum();
         let took = asked_at.elapsed();
         let work = move |_waited| {
             let outcome = retrieved

@@ -164,7 +164,7 @@ impl AnsweringArgs {
         let model = named_model(&self.model, self.models.as_deref())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let schema = self.schema.as_deref().map(read_schema).transpose()?;
-        let default = if schema.is_some() { "value-v1" } else { "cited-v1" };
+        let default = Prompt::default_name(schema.is_some());
         let prompt = read_prompt(self.prompt.as_deref().unwrap_or(default))?;
         if (prompt.form() == ReplyForm::Value) != schema.is_some() {
             let told = if schema.is_some() {
@@ -259,7 +259,7 @@ impl Answering {
         let context = &retrieved.context;
         let writing = write(model.as_ref(), prompt, question, schema.as_ref(), context, on_piece);
         let mut written = runtime.block_on(writing)?;
-        written.usage = Usage::sum(&[spent, written.usage]);
+        written.usage = [spent, written.usage].into_iter().sum();
         let took = asked.elapsed();
         let outcome =
             retrieved.ground(&self.searcher, &request, &written.reply, took).map_err(told)?;

@@ -29,6 +29,7 @@ mod wire;
 pub mod scripted;
 
 use std::future::Future;
+use std::iter::Sum;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -122,15 +123,16 @@ impl Usage {
     /// Of what was never asked.
     pub const NOTHING: Self =
         Self { input_tokens: Some(0), output_tokens: Some(0), cost_usd: Some(0.0) };
+}
 
-    /// Together; what one does not say, the sum does not know.
-    pub fn sum(parts: &[Self]) -> Self {
-        let tokens = |of: fn(&Self) -> Option<u64>| parts.iter().map(of).sum();
-        Self {
-            input_tokens: tokens(|usage| usage.input_tokens),
-            output_tokens: tokens(|usage| usage.output_tokens),
-            cost_usd: parts.iter().map(|usage| usage.cost_usd).sum(),
-        }
+impl Sum for Usage {
+    /// What one part does not say, the sum does not know.
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::NOTHING, |sum, part| Self {
+            input_tokens: sum.input_tokens.zip(part.input_tokens).map(|(a, b)| a + b),
+            output_tokens: sum.output_tokens.zip(part.output_tokens).map(|(a, b)| a + b),
+            cost_usd: sum.cost_usd.zip(part.cost_usd).map(|(a, b)| a + b),
+        })
     }
 }
 

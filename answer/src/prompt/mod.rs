@@ -23,6 +23,7 @@ pub use error::{PromptError, ReplyError};
 pub use follow_up::FollowUpPrompt;
 pub use passages::PromptPassage;
 pub use prose::ABSTAIN;
+pub(crate) use prose::undecorated;
 pub use reply::{ParsedAnswer, ParsedClaim, ParsedQuote};
 
 use crate::nearest::suggestion;
@@ -108,6 +109,14 @@ impl Prompt {
             return Err(PromptError::Unknown { name: name.to_owned(), hint });
         };
         Self::from_toml(text, name)
+    }
+
+    /// The built-in prompt for those who name none.
+    ///
+    /// # Arguments
+    /// * `has_schema` - whether the answer must fit a caller's schema.
+    pub fn default_name(has_schema: bool) -> &'static str {
+        if has_schema { "value-v1" } else { "cited-v1" }
     }
 
     /// The names of the built-in prompts.

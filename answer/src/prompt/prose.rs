@@ -24,9 +24,7 @@ pub(super) fn read(reply: &str, known: &[u32]) -> Result<ParsedAnswer, ReplyErro
     let mut abstained = false;
     let mut prose = String::with_capacity(reply.len());
     for line in reply.lines() {
-        // Some models set the marker bold or in code.
-        let bare = line.trim_start_matches(|c: char| c.is_whitespace() || "*`".contains(c));
-        let rest = bare.strip_prefix(ABSTAIN);
+        let rest = undecorated(line).strip_prefix(ABSTAIN);
         abstained |= rest.is_some();
         prose.push_str(rest.unwrap_or(line));
         prose.push('\n');
@@ -55,6 +53,11 @@ pub(super) fn read(reply: &str, known: &[u32]) -> Result<ParsedAnswer, ReplyErro
         }
     }
     Ok(ParsedAnswer { abstained, claims, value: None })
+}
+
+/// A text from where a refusal's marker would begin: some models set it bold or in code.
+pub(crate) fn undecorated(text: &str) -> &str {
+    text.trim_start_matches(|c: char| c.is_whitespace() || "*`".contains(c))
 }
 
 /// The range around a byte, of ranges in order that do not overlap.

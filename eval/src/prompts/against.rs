@@ -130,12 +130,8 @@ fn system_change(
             continue;
         }
         let compared = compare_paired(&before, &after, &Bootstrap::DEFAULT)?;
-        let difference = Difference {
-            mean: compared.mean_difference,
-            ci95: [compared.interval.low, compared.interval.high],
-            p_value: compared.p_value,
-        };
         let regressed = compared.interval.high < 0.0;
+        let difference = compared.into();
         let change =
             MeasureChange { then: mean(&before), now: mean(&after), difference, regressed };
         measures.push((measure.name().to_owned(), change));

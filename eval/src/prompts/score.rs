@@ -182,8 +182,7 @@ impl Reply {
 
     fn spent(&self) -> Spent {
         if let ([first, ..], Some(last)) = (&self.completions[..], self.completions.last()) {
-            let usages: Vec<Usage> = self.completions.iter().map(|it| it.usage).collect();
-            let usage = Usage::sum(&usages);
+            let usage: Usage = self.completions.iter().map(|it| it.usage).sum();
             return Spent {
                 model: Some(last.model.clone()),
                 retries: self.completions.iter().map(|it| it.retries).sum(),

@@ -29,23 +29,13 @@ fn collection(dir: &Path) -> BeirCollection {
         ("d5", "", "Cargo builds packages."),
         ("t2", "Borrowing again", "what borrows a value"),
     ];
-    let corpus = documents.map(|(id, title, text)| {
-        serde_json::json!({ "_id": id, "title": title, "text": text }).to_string()
-    });
     let topics = [
         ("t1", "who is the owner of a value"),
         ("t2", "what borrows a value"),
         ("t3", "cargo"),
         ("t4", " "),
     ];
-    let queries =
-        topics.map(|(id, text)| serde_json::json!({ "_id": id, "text": text }).to_string());
-    fs::create_dir_all(dir.join("qrels")).unwrap();
-    fs::write(dir.join("corpus.jsonl"), corpus.join("\n")).unwrap();
-    fs::write(dir.join("queries.jsonl"), queries.join("\n")).unwrap();
-    let qrels = "query-id\tcorpus-id\tscore\nt1\td4 copy\t1\nt2\td2\t2\nt4\td3\t1\n";
-    fs::write(dir.join("qrels/test.tsv"), qrels).unwrap();
-    BeirCollection::open(dir, "test").unwrap()
+    super::beir::collection(dir, documents, topics, "t1\td4 copy\t1\nt2\td2\t2\nt4\td3\t1\n")
 }
 
 fn recipe(encoder: impl Encoder + 'static) -> Recipe {

@@ -2,6 +2,7 @@
 //!
 //! One binary for all of them: each would link the whole program again.
 
+mod beir;
 mod chunking;
 mod collection;
 mod experiment;

@@ -28,18 +28,8 @@ fn collection(dir: &Path) -> BeirCollection {
         ("d6", "Values", "what a value is"),
         ("d7", "Owners", "who is the owner of a value is asked here"),
     ];
-    let corpus = documents.map(|(id, title, text)| {
-        serde_json::json!({ "_id": id, "title": title, "text": text }).to_string()
-    });
     let topics = [("t1", "who is the owner of a value"), ("t2", "borrows a value"), ("t3", " ")];
-    let queries =
-        topics.map(|(id, text)| serde_json::json!({ "_id": id, "text": text }).to_string());
-    fs::create_dir_all(dir.join("qrels")).unwrap();
-    fs::write(dir.join("corpus.jsonl"), corpus.join("\n")).unwrap();
-    fs::write(dir.join("queries.jsonl"), queries.join("\n")).unwrap();
-    let qrels = "query-id\tcorpus-id\tscore\nt1\td7\t2\nt2\td2\t1\nt3\td3\t1\n";
-    fs::write(dir.join("qrels/test.tsv"), qrels).unwrap();
-    BeirCollection::open(dir, "test").unwrap()
+    super::beir::collection(dir, documents, topics, "t1\td7\t2\nt2\td2\t1\nt3\td3\t1\n")
 }
 
 fn recipe() -> Recipe {

@@ -117,12 +117,6 @@ enum Rewriter {
 
 const REWRITERS: [(&str, Rewriter); 2] = [("rules", Rewriter::Rules), ("model", Rewriter::Model)];
 
-/// What a language model is told where a request does not say.
-const DEFAULT_PROMPT: &str = "cited-v1";
-
-/// The same, where its answer must fit a schema.
-const VALUE_PROMPT: &str = "value-v1";
-
 const PARAMETERS: &str = "question, collection, history, rewrite, model, prompt, schema, context_tokens, stream, strategy, fusion, top, depth, expand, \
                           rerank, rerank_depth, rerank_budget_ms, filter, per_document, typos, deadline_ms";
 
@@ -227,12 +221,13 @@ fn writer(
             Schema::new(&schema).map_err(refused)
         })
         .transpose()?;
-    let name = prompt.unwrap_or(if schema.is_some() { VALUE_PROMPT } else { DEFAULT_PROMPT });
+    let name = prompt.unwrap_or(Prompt::default_name(schema.is_some()));
     let prompt =
         Prompt::built_in(name).map_err(|error| ApiError::invalid("prompt", name, error))?;
     if (prompt.form() == ReplyForm::Value) != schema.is_some() {
         let reason = if schema.is_some() {
-            format!("its answers have no value for `schema`; leave it out, or write {VALUE_PROMPT}")
+            let value = Prompt::default_name(true);
+            format!("its answers have no value for `schema`; leave it out, or write {value}")
         } else {
             "it asks for a value; send its `schema`".to_owned()
         };

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use answer::prompt::Prompt;
 use clap::Args;
 use eval::{
     AgainstReport, EvalError, Judge, JudgeReport, LabelledAnswer, PromptReport, PromptRun,
@@ -146,7 +147,7 @@ pub(super) fn run(args: &PromptsArgs) -> anyhow::Result<()> {
 impl PromptsArgs {
     /// Every model with every prompt.
     fn writers(&self) -> anyhow::Result<Vec<PromptWriter>> {
-        let default = ["cited-v1".to_owned()];
+        let default = [Prompt::default_name(false).to_owned()];
         let prompts = if self.prompt.is_empty() { &default[..] } else { &self.prompt };
         let mut writers = Vec::new();
         for name in &self.model {
