@@ -386,6 +386,11 @@ impl VectorIndex {
         self.segments.len() <= 1 && rows == n_alive && without_graph < params.min_rows.max(1)
     }
 
+    /// The segments behind the first `from`, as an index of their own.
+    pub(crate) fn tail(&self, from: usize) -> Self {
+        Self { dims: self.dims, segments: self.segments[from.min(self.segments.len())..].to_vec() }
+    }
+
     /// The stored rows of `alive`, by ascending chunk, moved into `rows` as they
     /// are: what a merge writes.
     ///

@@ -8,7 +8,7 @@
 
 mod segment;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 pub(crate) use segment::{TextSegment, TextSegmentWriter};
@@ -259,22 +259,33 @@ impl TextStore {
         }))
     }
 
-    /// Writes all live documents and duplicates into one fresh segment.
+    /// Writes what the segments behind the first `from` say as one fresh segment:
+    /// live documents, duplicates, and, where older segments may know the id,
+    /// removals.
     ///
     /// # Errors
     /// [`SegmentError`] when a record cannot be copied.
-    pub(crate) fn merged(&self) -> Result<TextSegmentWriter, SegmentError> {
+    pub(crate) fn merged(&self, from: usize) -> Result<TextSegmentWriter, SegmentError> {
         let mut writer = TextSegmentWriter::default();
-        for &(_, place) in &self.by_ord {
+        let newer = |place: &Place| place.segment as usize >= from;
+        for &(_, place) in self.by_ord.iter().filter(|(_, place)| newer(place)) {
             writer.copy(&self.segments[place.segment as usize], entry_at(&self.segments, place))?;
         }
         let mut duplicates: Vec<_> = self.duplicates.iter().collect();
         duplicates.sort_unstable();
         for (of, ids) in duplicates {
-            for id in ids {
+            for id in ids.iter().filter(|id| self.by_id.get(*id).is_some_and(newer)) {
                 if let Some(signature) = self.signature(id) {
                     writer.add_duplicate(id, of, signature);
                 }
+            }
+        }
+        if from > 0 {
+            let tail = self.segments[from.min(self.segments.len())..].iter();
+            let said: BTreeSet<_> =
+                tail.flat_map(|segment| segment.entries()).map(|entry| &entry.id).collect();
+            for id in said.into_iter().filter(|id| !self.by_id.contains_key(*id)) {
+                writer.add_removal(id);
             }
         }
         Ok(writer)
