@@ -115,8 +115,8 @@ pub enum SegmentError {
         /// What does not hold.
         what: String,
     },
-    /// Another format version wrote it.
-    #[error("{} has format {found}, this version reads {supported}; build the index again", path.display())]
+    /// Another version of the program wrote it.
+    #[error("{} has format {found}, this version reads {supported}; {}", path.display(), advice(*found, *supported))]
     Version {
         /// Which file.
         path: PathBuf,
@@ -125,6 +125,17 @@ pub enum SegmentError {
         /// Ours.
         supported: u32,
     },
+}
+
+/// What to do about a format that is not read here. Formats are not converted: what an
+/// index was made of is there, and making it again takes the path of every other index.
+fn advice(found: u32, supported: u32) -> &'static str {
+    if found > supported {
+        "a newer version of the program wrote it: use that one, or build the index again with \
+         `trovato ingest PATH --index NEW_DIR`"
+    } else {
+        "build the index again with `trovato ingest PATH --index NEW_DIR`"
+    }
 }
 
 impl SegmentError {

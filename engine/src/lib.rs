@@ -44,6 +44,7 @@
 //! ```
 
 mod dense;
+mod disk;
 mod document;
 mod encoder;
 mod error;
@@ -64,6 +65,8 @@ pub use dense::{
     DenseError, GraphBuilder, GraphParams, LayoutError, VectorFile, VectorFileSize, VectorLayout,
     VectorName, VectorSearch, VectorStorage,
 };
+#[cfg(feature = "failpoints")]
+pub use disk::recorder as disk_recorder;
 pub use document::{Block, BlockKind, Chunk, ChunkOrd, Document, DocumentId, FieldValue, Span};
 pub use encoder::{
     AsymmetricEncoder, Embeddings, EncodeError, Encoder, EncoderFiles, EncoderSpec, HashEncoder,
@@ -75,7 +78,8 @@ pub use error::{DocumentError, SegmentError};
 pub use fusion::Fusion;
 pub use index::{
     CommitSummary, EncoderIdentity, Index, IndexError, IndexInfo, IndexWriter, Manifest,
-    OpenOptions, RootRecord, TokenInfo, TokenSummary, WriterOptions,
+    OpenOptions, RootRecord, Snapshot, SnapshotError, SnapshotFile, SnapshotInfo, TokenInfo,
+    TokenSummary, WriterOptions,
 };
 pub use lexical::{
     Bm25, ExpansionTerm, FieldKind, FieldSummary, FieldWeight, FieldWeights, Language,
@@ -92,11 +96,11 @@ pub use rerank::{
     WordWeight,
 };
 pub use search::{
-    Added, Degradation, Detail, Expansion, ExpansionError, ExpansionReport, Explanation,
-    Highlights, Hit, HitPlaces, LegPlace, LegRank, NearDuplicates, Operation, OrderedBy,
-    QueryVariant, RerankOptions, RerankPace, RerankPlan, RerankReport, RerankStop, Schedule,
-    ScoreKind, SearchError, SearchOutcome, SearchPlan, SearchRequest, Searcher, Stage,
-    StageTimings, Strategy, VariantRule, WhyNot, filter,
+    Added, CandidateReport, Degradation, Detail, Expansion, ExpansionError, ExpansionReport,
+    Explanation, FilterReport, Highlights, Hit, HitPlaces, LegPlace, LegRank, LegReport,
+    NearDuplicates, Operation, OrderedBy, QueryVariant, RerankOptions, RerankPace, RerankPlan,
+    RerankReport, RerankStop, Schedule, ScoreKind, SearchError, SearchOutcome, SearchPlan,
+    SearchRequest, Searcher, Stage, StageTimings, Strategy, VariantRule, WhyNot, filter,
 };
 pub use segment_file::Verify;
 pub use store::{Signature, StoredChunk, StoredDocument};

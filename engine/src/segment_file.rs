@@ -9,12 +9,13 @@
 //! CRC-32 and not a cryptographic hash: the enemy is a bad disk, not a person,
 //! and it runs at memory speed when an index is opened.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
+use crate::disk;
 use crate::error::SegmentError;
 
 #[cfg(target_endian = "big")]
@@ -61,6 +62,43 @@ impl Verify {
     pub const AUTO_LIMIT_BYTES: u64 = 1 << 30;
 }
 
+/// What tells a file from every other: the checksum of its header and table, which
+/// hold the checksums of all sections. Two files of equal identity have equal content.
+///
+/// # Errors
+/// [`SegmentError::Io`]; [`SegmentError::Damaged`] for a file that is too short;
+/// [`SegmentError::Version`], since another format is no damage.
+pub(crate) fn identity(path: &Path) -> Result<u32, SegmentError> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let mut head = vec![0; HEADER_BYTES];
+        file.read_exact(&mut head)?;
+        let n_sections = (u32_at(&head, 16) as usize).min(MAX_SECTIONS);
+        head.resize(HEADER_BYTES + n_sections * ENTRY_BYTES, 0);
+        file.read_exact(&mut head[HEADER_BYTES..])?;
+        Ok(head)
+    };
+    let head = read().map_err(|source| {
+        if source.kind() == io::ErrorKind::UnexpectedEof {
+            SegmentError::damaged(path, "shorter than its header")
+        } else {
+            SegmentError::io(path, source)
+        }
+    })?;
+    check_version(path, &head)?;
+    Ok(crc32fast::hash(&head))
+}
+
+/// Whether a file with Trovato's magic bytes has the format that is read here.
+fn check_version(path: &Path, head: &[u8]) -> Result<(), SegmentError> {
+    let found = u32_at(head, 8);
+    if head[..8] == MAGIC && found != FORMAT_VERSION {
+        let (path, supported) = (path.to_owned(), FORMAT_VERSION);
+        return Err(SegmentError::Version { path, found, supported });
+    }
+    Ok(())
+}
+
 /// Name and content of one section to be written.
 pub(crate) struct Section<'a> {
     /// Unique within the file; its meaning belongs to the kind.
@@ -81,7 +119,7 @@ pub(crate) fn write(
 ) -> Result<u64, SegmentError> {
     write_and_sync(path, kind, sections).map_err(|source| {
         // Best effort: a leftover is swept by the next writer, since no commit names it.
-        let _ = std::fs::remove_file(path);
+        let _ = disk::remove_file(path);
         SegmentError::io(path, source)
     })
 }
@@ -97,7 +135,7 @@ fn write_and_sync(path: &Path, kind: SegmentKind, sections: &[Section<'_>]) -> i
         table.extend_from_slice(&[0; 8]);
         offset = (offset + section.bytes.len()).next_multiple_of(ALIGNMENT);
     }
-    let mut out = BufWriter::new(OpenOptions::new().write(true).create_new(true).open(path)?);
+    let mut out = BufWriter::new(disk::create_new(path)?);
     let mut head = Vec::with_capacity(HEADER_BYTES);
     head.extend_from_slice(&MAGIC);
     head.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
@@ -115,7 +153,7 @@ fn write_and_sync(path: &Path, kind: SegmentKind, sections: &[Section<'_>]) -> i
     }
     pad(&mut out, &mut at)?;
     let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.sync_all()?;
+    disk::sync_file(&file, path)?;
     Ok(at as u64)
 }
 
@@ -157,14 +195,7 @@ impl SegmentFile {
         if head[..8] != MAGIC {
             return Err(damaged("the magic bytes are not Trovato's"));
         }
-        let version = u32_at(head, 8);
-        if version != FORMAT_VERSION {
-            return Err(SegmentError::Version {
-                path: path.to_owned(),
-                found: version,
-                supported: FORMAT_VERSION,
-            });
-        }
+        check_version(path, head)?;
         if u32_at(head, 12) != kind as u32 {
             return Err(damaged("it is another kind of segment"));
         }

@@ -97,6 +97,57 @@ fn a_result_does_not_depend_on_segments_or_on_what_was_deleted() {
 }
 
 #[test]
+fn joining_the_newest_files_changes_nothing_that_can_be_found() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [plain, joined] = dirs.each_ref().map(|dir| create(dir.path()));
+    let mut writers =
+        [&plain, &joined].map(|index| index.writer(WriterOptions::default()).unwrap());
+    let mut n_joined = 0;
+    for round in 0..60_u32 {
+        for writer in &mut writers {
+            let text = format!("round {round} word{} shared", round % 7);
+            upsert(writer, &document(&format!("d{}", round % 40), &text));
+            if round % 5 == 0 {
+                writer
+                    .add_duplicate(
+                        &id(&format!("copy{round}")),
+                        &id(&format!("d{}", round % 40)),
+                        signature(&text),
+                    )
+                    .unwrap();
+            }
+            if round % 4 == 3 {
+                writer.delete(&id(&format!("d{}", round % 13))).unwrap();
+                writer.delete(&id(&format!("copy{}", round - round % 5))).unwrap();
+            }
+            writer.commit().unwrap();
+        }
+        n_joined += usize::from(writers[1].merge_recent().unwrap().is_some());
+        if round % 10 == 9 {
+            for index in [&plain, &joined] {
+                index.refresh().unwrap();
+            }
+            let ids = plain.searcher().document_ids();
+            assert_eq!(ids, joined.searcher().document_ids());
+            for one in &ids {
+                let [a, b] = [&plain, &joined].map(|index| index.searcher().document(one).unwrap());
+                assert_eq!(a, b, "{one}");
+            }
+            for strategy in [Strategy::Lexical, Strategy::Dense, Strategy::DEFAULT] {
+                for query in ["word3", "shared round 41"] {
+                    assert_eq!(found(&plain, query, strategy), found(&joined, query, strategy));
+                }
+            }
+        }
+    }
+    assert!(n_joined > 5, "{n_joined}");
+    let [many, few] = [&plain, &joined].map(|index| index.info().unwrap());
+    assert!(few.text_segments < 12 && many.text_segments == 60, "{few:?} {many:?}");
+    assert!(few.vector_segments < 12, "{few:?}");
+    assert!(writers[1].merge_recent().unwrap().is_none(), "nothing is pending, nothing to join");
+}
+
+#[test]
 fn exact_duplicates_share_a_text_and_fall_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let index = create(dir.path());

@@ -323,6 +323,9 @@ type Cause = Box<dyn Error + Send + Sync>;
 /// Why texts could not be encoded.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
+    /// The index's encoder is not there yet. Ask again in a moment, or for words alone.
+    #[error("the encoder is still being loaded")]
+    Loading,
     /// The runtime library could not be loaded. Pull it again.
     #[error("cannot load ONNX Runtime from {}: {source}; `trovato models pull` fetches it again", path.display())]
     Runtime {

@@ -3,7 +3,7 @@
 //! It travels as the payload of tantivy's commit, so that replacing one file,
 //! `meta.json`, makes chunks, vectors and texts visible together.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,11 @@ pub(super) struct CommitRecord {
     /// Files of token vectors, oldest first; commits older than these have none.
     #[serde(default)]
     pub(super) tokens: Vec<String>,
+    /// What each of these files is, see [`segment_file::identity`](crate::segment_file::identity):
+    /// a whole file of another generation under its name is noticed. Commits older
+    /// than this have none.
+    #[serde(default)]
+    pub(super) identities: BTreeMap<String, u32>,
     /// Roots, in the order they were first ingested.
     pub(super) roots: Vec<RootRecord>,
 }

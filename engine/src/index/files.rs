@@ -4,16 +4,19 @@
 //! (vectors and texts).
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::disk;
 use crate::error::SegmentError;
 
 /// Subfolder of the lexical index.
 pub(super) const LEXICAL_DIR: &str = "lexical";
 /// Subfolder of our own segment files.
 pub(super) const SEGMENTS_DIR: &str = "segments";
+/// What the names of files begin with that an interrupted replacement leaves behind.
+pub(super) const TEMPORARY_PREFIX: &str = ".tmp";
 
 /// Path of a segment file of the index at `dir`.
 pub(super) fn segment_path(dir: &Path, name: &str) -> PathBuf {
@@ -23,33 +26,31 @@ pub(super) fn segment_path(dir: &Path, name: &str) -> PathBuf {
 /// Makes a folder's entries durable. Without it a file that was synced can
 /// still vanish in a power failure, because its name was not.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), SegmentError> {
-    // Windows cannot open folders for syncing and journals names itself.
-    if cfg!(unix) {
-        File::open(dir)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|source| SegmentError::io(dir, source))?;
-    }
-    Ok(())
+    disk::sync_dir(dir).map_err(|source| SegmentError::io(dir, source))
 }
 
 /// Replaces a file as a whole: temporary file, sync, rename, sync of the folder.
 pub(super) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), SegmentError> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+    let dir = disk::parent(path);
+    let name = path.file_name().unwrap_or_default().display();
+    let temporary = dir.join(format!("{TEMPORARY_PREFIX}{}-{name}", std::process::id()));
     let write = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        let mut file = disk::create(&temporary)?;
         file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
+        disk::sync_file(&file, &temporary)?;
+        disk::rename(&temporary, path)?;
+        disk::sync_dir(dir)
     };
-    write().map_err(|source| SegmentError::io(path, source))?;
-    sync_dir(dir)
+    write().map_err(|source| {
+        // Best effort: nobody reads a file of this name.
+        let _ = disk::remove_file(&temporary);
+        SegmentError::io(path, source)
+    })
 }
 
 /// Creates a folder and its parents, durably.
 pub(super) fn create_dir(dir: &Path) -> Result<(), SegmentError> {
-    fs::create_dir_all(dir).map_err(|source| SegmentError::io(dir, source))?;
-    dir.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_dir)
+    disk::create_dir(dir).map_err(|source| SegmentError::io(dir, source))
 }
 
 /// Removes segment files whose names are not in `keep`: what a crash left
@@ -65,7 +66,7 @@ pub(super) fn sweep(dir: &Path, keep: &HashSet<String>) -> Result<(), SegmentErr
         let named = entry.file_name().to_str().is_some_and(|name| keep.contains(name));
         if !named {
             let path = entry.path();
-            fs::remove_file(&path).map_err(|source| SegmentError::io(&path, source))?;
+            disk::remove_file(&path).map_err(|source| SegmentError::io(&path, source))?;
         }
     }
     Ok(())

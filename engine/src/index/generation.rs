@@ -13,11 +13,12 @@ use crate::error::SegmentError;
 use crate::lexical::{LexicalIndex, LexicalSnapshot};
 use crate::ord_set::OrdSet;
 use crate::search::FilterCache;
+use crate::segment_file;
 use crate::store::{TextSegment, TextStore};
 use crate::tokens::{TokenIndex, TokenSegment};
 
 /// How often opening is retried when commits overtake it.
-const MAX_ATTEMPTS: usize = 20;
+pub(super) const MAX_ATTEMPTS: usize = 20;
 
 /// Everything a search reads.
 pub(crate) struct Generation {
@@ -58,6 +59,7 @@ impl OpenSegments {
         let (encoder_dim, dim) = dims;
         let at = |name: &str| files::segment_path(dir, name);
         let compare = checksums == Checksums::Compare;
+        self.check_identities(dir, record)?;
         open_new(&mut self.vectors, &record.vectors, |name| {
             let segment = VectorSegment::open(&at(name), dim)?;
             if compare {
@@ -83,6 +85,24 @@ impl OpenSegments {
         self.vectors.retain(|name, _| named.contains(name));
         self.texts.retain(|name, _| named.contains(name));
         self.tokens.retain(|name, _| named.contains(name));
+        Ok(())
+    }
+}
+
+impl OpenSegments {
+    /// Compares the files that are not open yet with what the commit says they are.
+    fn check_identities(&self, dir: &Path, record: &CommitRecord) -> Result<(), SegmentError> {
+        let is_open = |name: &String| {
+            self.vectors.contains_key(name)
+                || self.texts.contains_key(name)
+                || self.tokens.contains_key(name)
+        };
+        for (name, &identity) in &record.identities {
+            let path = files::segment_path(dir, name);
+            if !is_open(name) && segment_file::identity(&path)? != identity {
+                return Err(SegmentError::damaged(&path, "it is not the file that was committed"));
+            }
+        }
         Ok(())
     }
 }

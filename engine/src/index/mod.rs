@@ -5,7 +5,7 @@
 //! moves on to a newer one. [`IndexWriter`] is the only thing that changes
 //! files. `manifest` says what the index is, `commit` what a generation
 //! consists of, `generation` opens one consistently, `files` and `lock` keep
-//! the folder.
+//! the folder, `snapshot` copies it.
 
 mod commit;
 mod error;
@@ -13,16 +13,19 @@ mod files;
 mod generation;
 mod lock;
 mod manifest;
+mod merge;
+mod snapshot;
 mod token_writer;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 pub use commit::RootRecord;
 pub use error::IndexError;
 pub(crate) use generation::Generation;
 pub use manifest::{EncoderIdentity, Manifest};
+pub use snapshot::{Snapshot, SnapshotError, SnapshotFile, SnapshotInfo};
 pub use token_writer::TokenSummary;
 pub use writer::{CommitSummary, IndexWriter, WriterOptions};
 
@@ -78,12 +81,23 @@ pub struct TokenInfo {
     pub bytes: u64,
 }
 
+/// What a hybrid search does in an index without an encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BeforeEncoder {
+    /// It is refused: there will be none.
+    Refuse,
+    /// It is answered by words, and says so: one is being loaded.
+    Degrade,
+}
+
 /// An index on disk.
 pub struct Index {
     dir: PathBuf,
     manifest: Manifest,
     lexical: Arc<LexicalIndex>,
-    encoder: Option<Arc<dyn Encoder>>,
+    encoder: OnceLock<Arc<dyn Encoder>>,
+    /// What hybrid searches do until `encoder` is set.
+    before_encoder: BeforeEncoder,
     checksums: Checksums,
     segments: Mutex<OpenSegments>,
     current: RwLock<Arc<Generation>>,
@@ -124,7 +138,8 @@ impl Index {
         }
         LexicalIndex::create(&lexical_dir, manifest.lexical)?;
         manifest.write(dir)?;
-        Self::load(dir, manifest, OpenOptions { encoder, verify: Verify::Auto })
+        let options = OpenOptions { encoder, verify: Verify::Auto };
+        Self::load(dir, manifest, options, BeforeEncoder::Refuse)
     }
 
     /// Opens an index at its newest commit.
@@ -137,11 +152,40 @@ impl Index {
     pub fn open(dir: &Path, options: OpenOptions) -> Result<Self, IndexError> {
         let manifest = Manifest::read(dir)?;
         check_encoder(&manifest, options.encoder.as_deref())?;
-        Self::load(dir, manifest, options)
+        Self::load(dir, manifest, options, BeforeEncoder::Refuse)
+    }
+
+    /// Opens an index whose encoder is still being loaded, so that words can be searched
+    /// meanwhile. Until [`Index::attach_encoder`] is called a hybrid search is answered by
+    /// words, and says so; one of vectors alone fails with [`EncodeError::Loading`].
+    ///
+    /// # Errors
+    /// As for [`Index::open`].
+    ///
+    /// [`EncodeError::Loading`]: crate::EncodeError::Loading
+    pub fn open_before_encoder(dir: &Path, verify: Verify) -> Result<Self, IndexError> {
+        let options = OpenOptions { encoder: None, verify };
+        Self::load(dir, Manifest::read(dir)?, options, BeforeEncoder::Degrade)
+    }
+
+    /// Gives the index its encoder; searchers from now on use it. The first call counts.
+    ///
+    /// # Errors
+    /// [`IndexError::ForeignEncoder`]; the index stays without.
+    pub fn attach_encoder(&self, encoder: Arc<dyn Encoder>) -> Result<(), IndexError> {
+        check_encoder(&self.manifest, Some(encoder.as_ref()))?;
+        // Encoders of one fingerprint give equal vectors: whichever came first will do.
+        let _ = self.encoder.set(encoder);
+        Ok(())
     }
 
     /// Opens the parts that `manifest` describes.
-    fn load(dir: &Path, manifest: Manifest, options: OpenOptions) -> Result<Self, IndexError> {
+    fn load(
+        dir: &Path,
+        manifest: Manifest,
+        options: OpenOptions,
+        before_encoder: BeforeEncoder,
+    ) -> Result<Self, IndexError> {
         let compare = match options.verify {
             Verify::Full => true,
             Verify::Lazy => false,
@@ -160,7 +204,8 @@ impl Index {
             dir: dir.to_owned(),
             manifest,
             lexical: Arc::new(lexical),
-            encoder: options.encoder,
+            encoder: options.encoder.map(OnceLock::from).unwrap_or_default(),
+            before_encoder,
             checksums,
             segments: Mutex::new(segments),
             current: RwLock::new(Arc::new(generation)),
@@ -169,7 +214,8 @@ impl Index {
 
     /// An immutable view of the newest generation this handle has loaded.
     pub fn searcher(&self) -> Searcher {
-        Searcher::new(self.generation(), self.encoder.clone(), self.manifest.lexical.stemmer)
+        let encoder = (self.encoder.get().cloned(), self.before_encoder);
+        Searcher::new(self.generation(), encoder, self.manifest.lexical.stemmer)
     }
 
     /// Loads the newest commit if there is one; returns whether there was.
@@ -211,9 +257,9 @@ impl Index {
         &self.manifest
     }
 
-    /// The encoder it was opened with.
+    /// The encoder it was opened with or given since.
     pub fn encoder(&self) -> Option<&Arc<dyn Encoder>> {
-        self.encoder.as_ref()
+        self.encoder.get()
     }
 
     /// The folder.
@@ -284,9 +330,9 @@ fn refuse_foreign_files(dir: &Path) -> Result<(), IndexError> {
     for entry in listing {
         let entry = entry.map_err(|source| SegmentError::io(dir, source))?;
         let name = entry.file_name();
-        // `.tmp` files are left by an interrupted atomic write of ours.
-        let known =
-            name.to_str().is_some_and(|name| ours.contains(&name) || name.starts_with(".tmp"));
+        let known = name
+            .to_str()
+            .is_some_and(|name| ours.contains(&name) || name.starts_with(files::TEMPORARY_PREFIX));
         if !known {
             return Err(IndexError::NotEmpty { dir: dir.to_owned(), found: entry.path() });
         }

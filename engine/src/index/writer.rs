@@ -10,7 +10,7 @@
 //! exactly; one of many ([`GraphParams::min_rows`]) builds a graph over them, so
 //! that searches stay fast until [`IndexWriter::merge`] joins the segments.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ use crate::document::{Chunk, ChunkOrd, Document, DocumentId, Span};
 use crate::encoder::Embeddings;
 use crate::error::DocumentError;
 use crate::lexical::{LexicalIndex, LexicalRow, LexicalWriter};
+use crate::segment_file;
 use crate::store::{Signature, TextSegmentWriter};
 
 /// Memory and threads of a writer.
@@ -83,7 +84,7 @@ pub struct IndexWriter {
     pub(super) dir: PathBuf,
     pub(super) manifest: Manifest,
     lexical_index: Arc<LexicalIndex>,
-    lexical: LexicalWriter,
+    pub(super) lexical: LexicalWriter,
     /// The generation at opening; `changes` says what has happened since.
     base: Arc<Generation>,
     changes: HashMap<DocumentId, Change>,
@@ -97,6 +98,8 @@ pub struct IndexWriter {
     pub(super) pending_limit_bytes: usize,
     n_files: u64,
     pub(super) bytes_written: u64,
+    /// Whether anything was changed since the last commit.
+    changed: bool,
     // Last: the lock is released after the lexical writer is gone.
     _lock: WriterLock,
 }
@@ -140,6 +143,7 @@ impl IndexWriter {
             pending_limit_bytes: options.pending_bytes,
             n_files: 0,
             bytes_written: 0,
+            changed: false,
             _lock: lock,
         })
     }
@@ -172,6 +176,7 @@ impl IndexWriter {
             .ok()
             .and_then(|n| first_ord.checked_add(n))
             .ok_or(IndexError::OrdsExhausted)?;
+        self.changed = true;
         self.forget(&document.id)?;
         for (nth, chunk) in chunks.iter().enumerate() {
             self.lexical.add(&LexicalRow {
@@ -210,6 +215,7 @@ impl IndexWriter {
         if id == of || !self.is_original(of) {
             return Err(IndexError::NoOriginal { id: id.clone(), of: of.clone() });
         }
+        self.changed = true;
         self.forget(id)?;
         self.pending.texts.add_duplicate(id, of, signature);
         self.changes.insert(id.clone(), Change::Duplicate(of.clone(), signature));
@@ -225,6 +231,7 @@ impl IndexWriter {
         if self.signature(id).is_none() {
             return Ok(false);
         }
+        self.changed = true;
         self.forget(id)?;
         self.pending.texts.add_removal(id);
         self.changes.insert(id.clone(), Change::Removed);
@@ -249,6 +256,22 @@ impl IndexWriter {
         }
     }
 
+    /// The exact duplicates of `id`, changes included, ascending: what replacing or
+    /// removing it would drop.
+    pub fn duplicates_of(&self, id: &DocumentId) -> Vec<DocumentId> {
+        let changed = self.changes.iter().filter_map(|(duplicate, change)| match change {
+            Change::Duplicate(of, _) if of == id => Some(duplicate),
+            Change::Duplicate(..) | Change::Document(_) | Change::Removed => None,
+        });
+        // Another text of this id had other duplicates.
+        let base =
+            if self.changes.contains_key(id) { &[] } else { self.base.texts.duplicates_of(id) };
+        let unchanged = base.iter().filter(|duplicate| !self.changes.contains_key(*duplicate));
+        let mut duplicates: Vec<_> = changed.chain(unchanged).cloned().collect();
+        duplicates.sort_unstable();
+        duplicates
+    }
+
     /// All ids of the index, changes and duplicates included, ascending.
     pub fn document_ids(&self) -> Vec<DocumentId> {
         let unchanged = self.base.texts.ids().filter(|id| !self.changes.contains_key(*id));
@@ -264,6 +287,7 @@ impl IndexWriter {
 
     /// Records where documents come from; a known name gets the new path.
     pub fn add_root(&mut self, name: &str, path: &Path) {
+        self.changed = true;
         let path = path.display().to_string();
         match self.next.roots.iter_mut().find(|root| root.name == name) {
             Some(root) => root.path = path,
@@ -279,61 +303,21 @@ impl IndexWriter {
     /// Makes everything since the last commit visible and durable, or nothing.
     ///
     /// When it returns, the generation survives a power failure. An error
-    /// before the commit point leaves the last commit in force and the changes
-    /// pending; the caller may commit again or drop the writer.
+    /// before the commit point leaves the last commit in force.
     ///
     /// # Errors
-    /// [`IndexError::Segment`], [`IndexError::Dense`] or [`IndexError::Lexical`].
+    /// [`IndexError::Segment`] or [`IndexError::Dense`]: the changes are still pending,
+    /// and the caller may commit again, after a full disk for example.
+    /// [`IndexError::Lexical`]: the writer is closed, since the lexical side may have lost
+    /// some of them, and fails from now on; a new one starts at the last commit.
     pub fn commit(&mut self) -> Result<CommitSummary, IndexError> {
         self.flush(Flush::Commit)?;
         self.publish()
     }
 
-    /// Rewrites the index as one segment per side, without what is dead, and
-    /// gives the vectors a graph where [`GraphParams`] asks for one. Commits
-    /// pending changes first and the result as a generation of its own.
-    ///
-    /// # Errors
-    /// As [`IndexWriter::commit`]; the last commit stays in force.
-    pub fn merge(&mut self) -> Result<CommitSummary, IndexError> {
-        self.commit()?;
-        self.lexical.merge()?;
-        fail_point!("merge-lexical-done");
-        let live = self.last_commit()?;
-        let graph = self.manifest.graph;
-        // After one large commit the file is what would be written again, and
-        // its graph is nearly all that a merge costs.
-        if !live.vectors.is_merged(live.alive.len(), &graph) {
-            let mut rows = EncodedRows::new(self.manifest.vectors, self.manifest.encoder.dim)?;
-            live.vectors.copy_rows(&live.alive, &mut rows)?;
-            self.next.vectors.clear();
-            let vectors = self.write_vectors(&rows, &graph)?;
-            self.next.vectors.extend(vectors);
-        }
-        fail_point!("merge-vectors-written");
-        self.merge_tokens(&live)?;
-        self.next.texts.clear();
-        let texts = self.write_texts(&live.texts.merged()?)?;
-        self.next.texts.extend(texts);
-        files::sync_dir(&self.dir.join(files::SEGMENTS_DIR))?;
-        fail_point!("merge-segments-synced");
-        self.publish()
-    }
-
-    /// Whether [`IndexWriter::merge`] would pay: more than eight segments on a
-    /// side (each costs every query a search of its own), a fifth of the
-    /// vectors dead, or enough vectors without a graph.
-    ///
-    /// # Errors
-    /// [`IndexError`] when the last commit cannot be opened.
-    pub fn should_merge(&mut self) -> Result<bool, IndexError> {
-        const MAX_SEGMENTS: usize = 8;
-        let live = self.last_commit()?;
-        let (rows, without_graph) = live.vectors.row_counts();
-        let dead = rows.saturating_sub(live.alive.len());
-        let many = live.record().vectors.len().max(self.lexical.segment_count()?);
-        let flat = without_graph >= self.manifest.graph.min_rows;
-        Ok(many > MAX_SEGMENTS || dead * 5 > rows || flat)
+    /// Commits if anything has changed since the last commit.
+    pub(super) fn commit_pending(&mut self) -> Result<(), IndexError> {
+        if self.changed { self.commit().map(drop) } else { Ok(()) }
     }
 
     /// The last commit, its files opened anew and closed with the view.
@@ -391,18 +375,7 @@ impl IndexWriter {
             return Ok(());
         }
         self.lexical.delete(id)?;
-        let changed = self.changes.iter().filter_map(|(duplicate, change)| match change {
-            Change::Duplicate(of, _) if of == id => Some(duplicate),
-            Change::Duplicate(..) | Change::Document(_) | Change::Removed => None,
-        });
-        let unchanged = self
-            .base
-            .texts
-            .duplicates_of(id)
-            .iter()
-            .filter(|duplicate| !self.changes.contains_key(*duplicate));
-        let orphans: Vec<_> = changed.chain(unchanged).cloned().collect();
-        for orphan in orphans {
+        for orphan in self.duplicates_of(id) {
             self.pending.texts.add_removal(&orphan);
             self.changes.insert(orphan, Change::Removed);
         }
@@ -438,7 +411,7 @@ impl IndexWriter {
         Ok(())
     }
 
-    fn write_vectors(
+    pub(super) fn write_vectors(
         &mut self,
         rows: &EncodedRows,
         graph: &GraphParams,
@@ -451,7 +424,10 @@ impl IndexWriter {
         Ok(Some(name))
     }
 
-    fn write_texts(&mut self, texts: &TextSegmentWriter) -> Result<Option<String>, IndexError> {
+    pub(super) fn write_texts(
+        &mut self,
+        texts: &TextSegmentWriter,
+    ) -> Result<Option<String>, IndexError> {
         if texts.is_empty() {
             return Ok(None);
         }
@@ -471,19 +447,34 @@ impl IndexWriter {
 
     /// The commit point, and what follows it.
     pub(super) fn publish(&mut self) -> Result<CommitSummary, IndexError> {
-        let record =
+        let mut record =
             CommitRecord { generation: self.committed.generation + 1, ..self.next.clone() };
+        record.identities = self.identities(&record)?;
         fail_point!("before-commit");
         self.lexical.commit(&record.to_payload())?;
         fail_point!("after-commit");
         let previous = std::mem::replace(&mut self.committed, record.clone());
         self.previous = previous.files();
         self.next = record;
+        self.changed = false;
         let mut keep = self.committed.files();
         keep.extend(self.previous.iter().cloned());
         files::sweep(&self.dir, &keep)?;
         fail_point!("swept");
         let bytes_written = std::mem::take(&mut self.bytes_written);
         Ok(CommitSummary { generation: self.committed.generation, bytes_written })
+    }
+
+    /// What each file of a record is; those of the last commit are known.
+    fn identities(&self, record: &CommitRecord) -> Result<BTreeMap<String, u32>, IndexError> {
+        let mut identities = BTreeMap::new();
+        for name in record.files() {
+            let identity = match self.committed.identities.get(&name) {
+                Some(&known) => known,
+                None => segment_file::identity(&files::segment_path(&self.dir, &name))?,
+            };
+            identities.insert(name, identity);
+        }
+        Ok(identities)
     }
 }

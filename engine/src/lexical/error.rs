@@ -30,7 +30,11 @@ pub enum LexicalError {
         what: String,
     },
     /// Another version of the file format wrote it. Build the index again.
-    #[error("{} has a format this version cannot read ({what}); build the index again", path.display())]
+    #[error(
+        "{} has a format this version cannot read ({what}); build the index again with \
+         `trovato ingest PATH --index NEW_DIR`",
+        path.display()
+    )]
     Version {
         /// Which file or folder.
         path: PathBuf,

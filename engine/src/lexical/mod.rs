@@ -75,6 +75,8 @@ pub(crate) use self::writer::{LexicalRow, LexicalWriter};
 /// mean that something is wrong.
 const MAX_ATTEMPTS: u32 = 32;
 const META: &str = "meta.json";
+/// What tantivy may delete.
+const MANAGED: &str = ".managed.json";
 
 /// What is fixed when a lexical index is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,21 +182,36 @@ impl LexicalIndex {
     /// The payload of the last commit in `dir`, without opening the index; empty
     /// before the first.
     pub(crate) fn payload(dir: &Path) -> Result<String, LexicalError> {
+        Self::committed(dir).map(|committed| committed.payload)
+    }
+
+    /// The last commit in `dir`, without opening the index.
+    pub(crate) fn committed(dir: &Path) -> Result<Committed, LexicalError> {
         #[derive(Deserialize)]
         struct Commit {
             payload: Option<String>,
         }
         let path = dir.join(META);
-        let bytes = directory::read_checked(&path).map_err(|source| {
+        let meta = directory::read_checked(&path).map_err(|source| {
             if source.kind() == std::io::ErrorKind::NotFound {
                 LexicalError::damaged(&path, "it is missing")
             } else {
                 LexicalError::from_io(&path, &source.into())
             }
         })?;
-        let commit: Commit = serde_json::from_slice(&bytes)
+        let commit: Commit = serde_json::from_slice(&meta)
             .map_err(|error| LexicalError::damaged(&path, error.to_string()))?;
-        Ok(commit.payload.unwrap_or_default())
+        Ok(Committed { meta, payload: commit.payload.unwrap_or_default() })
+    }
+
+    /// The names of all files of the last commit, the commit itself included.
+    pub(crate) fn files(&self) -> Result<Vec<PathBuf>, LexicalError> {
+        let mut files = vec![PathBuf::from(META)];
+        if self.dir.join(MANAGED).exists() {
+            files.push(PathBuf::from(MANAGED));
+        }
+        files.extend(self.metas()?.segments.iter().flat_map(verify::files));
+        Ok(files)
     }
 
     fn metas(&self) -> Result<IndexMeta, LexicalError> {
@@ -202,6 +219,14 @@ impl LexicalIndex {
             self.index.load_metas().map_err(|error| LexicalError::from_tantivy(&self.dir, error))
         })
     }
+}
+
+/// A commit as its file has it. Two are equal iff nothing was committed between.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Committed {
+    meta: Vec<u8>,
+    /// What the whole index says of it.
+    pub(crate) payload: String,
 }
 
 /// What tells two generations apart.

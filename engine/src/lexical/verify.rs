@@ -1,6 +1,6 @@
 //! Checks the files of a commit before tantivy reads them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -9,6 +9,7 @@ use tantivy::Index;
 use tantivy::index::{IndexMeta, SegmentComponent, SegmentMeta};
 
 use super::error::LexicalError;
+use super::{META, directory};
 use crate::segment_file::Verify;
 
 /// Checks each file once, however many generations name it.
@@ -37,11 +38,18 @@ impl Verifier {
             Verify::Lazy => false,
             Verify::Auto => total_bytes(dir, &files)? <= Verify::AUTO_LIMIT_BYTES,
         };
+        let meta = dir.join(META);
+        let ends = directory::listed_ends(dir)
+            .map_err(|source| LexicalError::from_io(&meta, &source.into()))?;
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         for file in &files {
             if checked.contains(file) {
                 continue;
             }
+            // First what reads the version: another format is to be named as such.
+            tantivy::Directory::open_read(index.directory(), file)
+                .map_err(|error| LexicalError::from_read(dir, error))?;
+            check_end(&ends, dir, file)?;
             if full {
                 let is_whole = index
                     .directory()
@@ -52,8 +60,6 @@ impl Verifier {
                     return Err(LexicalError::damaged(&path, "its checksum does not match"));
                 }
             }
-            tantivy::Directory::open_read(index.directory(), file)
-                .map_err(|error| LexicalError::from_read(dir, error))?;
         }
         // Only the current generation's: the set must not grow with the commits.
         *checked = files.into_iter().collect();
@@ -76,8 +82,21 @@ fn total_bytes(dir: &Path, files: &[PathBuf]) -> Result<u64, LexicalError> {
     Ok(total)
 }
 
+/// Whether a file is the one that was committed, and not a whole one of another segment.
+fn check_end(ends: &BTreeMap<String, u32>, dir: &Path, file: &Path) -> Result<(), LexicalError> {
+    let Some(&end) = file.to_str().and_then(|name| ends.get(name)) else { return Ok(()) };
+    let path = dir.join(file);
+    let found =
+        directory::end_of(&path).map_err(|source| LexicalError::from_io(&path, &source.into()))?;
+    if found == end {
+        Ok(())
+    } else {
+        Err(LexicalError::damaged(&path, "it is not the file that was committed"))
+    }
+}
+
 /// The files a segment must have.
-fn files(meta: &SegmentMeta) -> Vec<PathBuf> {
+pub(super) fn files(meta: &SegmentMeta) -> Vec<PathBuf> {
     let mut components = vec![
         SegmentComponent::Postings,
         SegmentComponent::Positions,

@@ -1,11 +1,12 @@
 //! Adds and deletes rows, commits, merges.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tantivy::indexer::{IndexWriterOptions, NoMergePolicy};
 use tantivy::schema::TantivyDocument;
-use tantivy::{Index, IndexWriter};
+use tantivy::{Index, IndexWriter, SegmentMeta};
 
 use super::error::LexicalError;
 use super::field_key;
@@ -42,7 +43,8 @@ pub(crate) struct LexicalRow<'a> {
 pub(crate) struct LexicalWriter {
     dir: PathBuf,
     fields: Fields,
-    /// `None` once it has failed in a way it cannot be used after.
+    /// `None` once it has failed: tantivy may have dropped rows it had taken, and a
+    /// commit without them would be a half one.
     inner: Option<IndexWriter>,
 }
 
@@ -102,7 +104,7 @@ impl LexicalWriter {
             }
         }
         let added = self.inner()?.add_document(doc);
-        added.map(drop).map_err(|error| self.failed(error))
+        self.or_close(added).map(drop)
     }
 
     /// Deletes a document's chunks, those added before in this transaction
@@ -118,7 +120,8 @@ impl LexicalWriter {
     /// rename of the commit file is on the disk.
     ///
     /// After an error either the old commit stands or, if the disk failed
-    /// between rename and sync, the new one: roll back, then read the payload.
+    /// between rename and sync, the new one; the writer is closed, and a new one reads
+    /// which.
     pub(crate) fn commit(&mut self, payload: &str) -> Result<(), LexicalError> {
         fail::fail_point!("lexical-commit-before");
         let inner = self.inner()?;
@@ -126,7 +129,7 @@ impl LexicalWriter {
             prepared.set_payload(payload);
             prepared.commit()
         });
-        committed.map_err(|error| self.failed(error))?;
+        self.or_close(committed)?;
         fail::fail_point!("lexical-commit-after");
         Ok(())
     }
@@ -135,27 +138,56 @@ impl LexicalWriter {
     /// A commit of its own with the same payload; rows added since the last
     /// commit are not part of it.
     pub(crate) fn merge(&mut self) -> Result<(), LexicalError> {
-        let inner = self.inner()?;
-        let metas = inner.index().searchable_segment_metas().map_err(|error| self.failed(error))?;
+        let metas = self.segment_metas()?;
         if metas.len() < 2 && metas.iter().all(|meta| !meta.has_deletes()) {
             return Ok(());
         }
-        let ids: Vec<_> = metas.iter().map(tantivy::index::SegmentMeta::id).collect();
+        self.join(&metas)
+    }
+
+    /// Merges the smallest committed segments, like [`LexicalWriter::merge`];
+    /// returns whether there was anything to merge.
+    ///
+    /// # Arguments
+    /// * `tail` - where the segments to be merged begin, of sizes in rows, largest first.
+    pub(crate) fn merge_recent(
+        &mut self,
+        tail: fn(&[u64]) -> Option<usize>,
+    ) -> Result<bool, LexicalError> {
+        let mut metas = self.segment_metas()?;
+        metas.sort_by_key(|meta| Reverse(meta.max_doc()));
+        let sizes: Vec<_> = metas.iter().map(|meta| u64::from(meta.max_doc())).collect();
+        let Some(from) = tail(&sizes) else { return Ok(false) };
+        self.join(&metas[from..])?;
+        Ok(true)
+    }
+
+    fn segment_metas(&mut self) -> Result<Vec<SegmentMeta>, LexicalError> {
+        let metas = self.inner()?.index().searchable_segment_metas();
+        self.or_close(metas)
+    }
+
+    fn join(&mut self, metas: &[SegmentMeta]) -> Result<(), LexicalError> {
+        let ids: Vec<_> = metas.iter().map(SegmentMeta::id).collect();
         let merged = self.inner()?.merge(&ids).wait();
-        merged.map(drop).map_err(|error| self.failed(error))
+        self.or_close(merged).map(drop)
     }
 
     /// Number of committed segments.
     pub(crate) fn segment_count(&mut self) -> Result<usize, LexicalError> {
         let ids = self.inner()?.index().searchable_segment_ids();
-        ids.map(|ids| ids.len()).map_err(|error| self.failed(error))
+        self.or_close(ids).map(|ids| ids.len())
     }
 
     fn inner(&mut self) -> Result<&mut IndexWriter, LexicalError> {
         self.inner.as_mut().ok_or_else(|| LexicalError::Closed { path: self.dir.clone() })
     }
 
-    fn failed(&self, error: tantivy::TantivyError) -> LexicalError {
-        LexicalError::from_tantivy(&self.dir, error)
+    /// What tantivy did, or why not, and then nothing more.
+    fn or_close<T>(&mut self, done: tantivy::Result<T>) -> Result<T, LexicalError> {
+        done.map_err(|error| {
+            self.inner = None;
+            LexicalError::from_tantivy(&self.dir, error)
+        })
     }
 }

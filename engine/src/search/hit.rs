@@ -189,6 +189,39 @@ pub struct StageTimings {
     pub total: f64,
 }
 
+/// What a leg handed on, and when it ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LegReport {
+    /// When it began, in milliseconds from the search's beginning; for the dense leg,
+    /// when encoding began. Of legs that ran beside each other the times overlap.
+    pub started_ms: f64,
+    /// Candidates that it found.
+    pub candidates: usize,
+}
+
+/// What a filter allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterReport {
+    /// Chunks.
+    pub allowed: usize,
+    /// Whether an earlier search with the same filter had found them already, so that
+    /// nothing was looked up.
+    pub was_kept: bool,
+}
+
+/// What was there to choose the hits from.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CandidateReport {
+    /// The filter; `None` without one.
+    pub filter: Option<FilterReport>,
+    /// The lexical leg; `None` when it was not to run.
+    pub lexical: Option<LegReport>,
+    /// The dense leg; `None` when it was not to run.
+    pub dense: Option<LegReport>,
+    /// Candidates once the legs were one ranking, before any expansion.
+    pub fused: usize,
+}
+
 /// The answer to a [`crate::SearchRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchOutcome {
@@ -201,6 +234,8 @@ pub struct SearchOutcome {
     /// What was searched for besides the query; `None` when nothing was to be, or the
     /// stage was left out.
     pub expanded: Option<ExpansionReport>,
+    /// What the legs handed on.
+    pub candidates: CandidateReport,
     /// How far the reranker read; `None` when none was asked for.
     pub reranked: Option<RerankReport>,
     /// Words of the query beyond the lexical limit, which were not searched.

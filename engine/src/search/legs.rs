@@ -6,12 +6,13 @@ use std::time::Instant;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::error::SearchError;
-use super::hit::{Degradation, HitPlaces, LegRank, Stage};
+use super::hit::{CandidateReport, Degradation, HitPlaces, LegRank, LegReport, Stage};
 use super::plan::{Schedule, SearchPlan};
 use super::request::{SearchRequest, Strategy};
 use super::{Lap, Searcher};
 use crate::document::ChunkOrd;
 use crate::encoder::{EncodeError, TextRole};
+use crate::index::BeforeEncoder;
 use crate::lexical::LexicalQuery;
 use crate::ord_set::OrdSet;
 use crate::ranked_list::RankedList;
@@ -44,6 +45,9 @@ pub(super) struct Legs {
     /// What the lexical leg searched for, where that is more than the query.
     pub(super) expanded_query: Option<LexicalQuery>,
     pub(super) degraded: Vec<Degradation>,
+    /// When each began, in milliseconds from the search's beginning.
+    lexical_started_ms: Option<f64>,
+    dense_started_ms: Option<f64>,
     lexical_ms: f64,
     encode_ms: f64,
     dense_ms: f64,
@@ -53,6 +57,19 @@ impl Legs {
     /// Milliseconds of the lexical leg, of encoding, of the dense leg.
     pub(super) fn times_ms(&self) -> (f64, f64, f64) {
         (self.lexical_ms, self.encode_ms, self.dense_ms)
+    }
+
+    /// What each has found by now; of the filter and the fusion it says nothing.
+    pub(super) fn report(&self) -> CandidateReport {
+        let of = |started: Option<f64>, list: &RankedList| {
+            let candidates = list.entries().len();
+            started.map(|started_ms| LegReport { started_ms, candidates })
+        };
+        CandidateReport {
+            lexical: of(self.lexical_started_ms, &self.lexical),
+            dense: of(self.dense_started_ms, &self.dense),
+            ..CandidateReport::default()
+        }
     }
 
     /// Where each ranked a chunk.
@@ -89,8 +106,15 @@ impl Searcher {
         allowed: &OrdSet,
         started: Instant,
     ) -> Result<Legs, SearchError> {
-        let lexical = || self.lexical_leg(plan, query, allowed);
-        let dense = || self.dense_leg(plan, request, query, allowed, started);
+        let elapsed_ms = || started.elapsed().as_secs_f64() * 1e3;
+        let lexical = || {
+            let started_ms = elapsed_ms();
+            self.lexical_leg(plan, query, allowed).map(|(list, ms)| (started_ms, list, ms))
+        };
+        let dense = || {
+            let started_ms = elapsed_ms();
+            self.dense_leg(plan, request, query, allowed, started).map(|leg| (started_ms, leg))
+        };
         let (lexical, dense) = match (plan.strategy, plan.schedule, SEARCH_POOL.as_ref()) {
             (Strategy::Lexical, ..) => (Some(lexical()?), None),
             (Strategy::Dense, ..) => (None, Some(dense()?)),
@@ -107,10 +131,12 @@ impl Searcher {
             (Strategy::Hybrid { .. }, ..) => (Some(lexical()?), Some(dense()?)),
         };
         let mut legs = Legs::default();
-        if let Some((list, ms)) = lexical {
+        if let Some((started_ms, list, ms)) = lexical {
+            legs.lexical_started_ms = Some(started_ms);
             (legs.lexical, legs.lexical_ms) = (list, ms);
         }
-        if let Some(leg) = dense {
+        if let Some((started_ms, leg)) = dense {
+            legs.dense_started_ms = Some(started_ms);
             (legs.dense, legs.vector) = (leg.list, leg.vector);
             (legs.encode_ms, legs.dense_ms) = (leg.encode_ms, leg.dense_ms);
             legs.degraded.extend(leg.degraded);
@@ -183,7 +209,10 @@ impl Searcher {
     }
 
     fn encode(&self, text: &str) -> Result<Vec<f32>, SearchError> {
-        let encoder = self.encoder.as_ref().ok_or(SearchError::NoEncoder)?;
+        let encoder = self.encoder.as_ref().ok_or_else(|| match self.before_encoder {
+            BeforeEncoder::Refuse => SearchError::NoEncoder,
+            BeforeEncoder::Degrade => SearchError::Encode(EncodeError::Loading),
+        })?;
         let embeddings = encoder.encode(&[text], TextRole::Query)?;
         let (values, dim) = (embeddings.values().len(), encoder.dim());
         embeddings

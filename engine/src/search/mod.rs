@@ -39,8 +39,8 @@ pub use expansion::{Added, Expansion, ExpansionError, ExpansionReport};
 pub use explain::{Explanation, Operation};
 pub(crate) use filter_cache::FilterCache;
 pub use hit::{
-    Degradation, Hit, HitPlaces, LegRank, RerankReport, RerankStop, ScoreKind, SearchOutcome,
-    Stage, StageTimings,
+    CandidateReport, Degradation, FilterReport, Hit, HitPlaces, LegRank, LegReport, RerankReport,
+    RerankStop, ScoreKind, SearchOutcome, Stage, StageTimings,
 };
 pub use pace::RerankPace;
 pub use plan::{RerankPlan, Schedule, SearchPlan};
@@ -51,7 +51,7 @@ pub use why_not::{LegPlace, OrderedBy, WhyNot};
 use crate::document::DocumentId;
 use crate::encoder::Encoder;
 use crate::error::SegmentError;
-use crate::index::Generation;
+use crate::index::{BeforeEncoder, Generation};
 use crate::lexical::{
     FieldSummary, Language, LexicalError, LexicalQuery, QueryOptions, QueryWords,
 };
@@ -68,6 +68,7 @@ use why_not::Trace;
 pub struct Searcher {
     generation: Arc<Generation>,
     encoder: Option<Arc<dyn Encoder>>,
+    before_encoder: BeforeEncoder,
     reranker: Option<Arc<RerankPipeline>>,
     language: Language,
 }
@@ -75,10 +76,10 @@ pub struct Searcher {
 impl Searcher {
     pub(crate) fn new(
         generation: Arc<Generation>,
-        encoder: Option<Arc<dyn Encoder>>,
+        (encoder, before_encoder): (Option<Arc<dyn Encoder>>, BeforeEncoder),
         language: Language,
     ) -> Self {
-        Self { generation, encoder, reranker: None, language }
+        Self { generation, encoder, before_encoder, reranker: None, language }
     }
 
     /// The same view with a reranker, for requests that ask for one.
@@ -87,7 +88,8 @@ impl Searcher {
         Self { reranker: Some(reranker), ..self }
     }
 
-    /// What encodes queries; `None` where the index was opened without.
+    /// What encodes queries; `None` where the index was opened without, or before it was
+    /// loaded.
     pub fn encoder(&self) -> Option<&Arc<dyn Encoder>> {
         self.encoder.as_ref()
     }
@@ -125,7 +127,7 @@ impl Searcher {
         );
         timings.plan = clock.lap();
 
-        let mut allowed = self.allowed(request, &plan, &query)?;
+        let (mut allowed, filtered) = self.allowed(request, &plan, &query)?;
         if let Some(candidates) = &request.candidates {
             allowed.to_mut().intersect(&self.chunks_of(candidates)?);
             // The legs are asked about each of them, however many there are.
@@ -142,6 +144,8 @@ impl Searcher {
             Some(candidates) => self.given_ranking(candidates, &allowed, &legs.ranking(&plan)),
         };
         timings.fusion = clock.lap();
+        let fused = first.entries().len();
+        let candidates = CandidateReport { filter: filtered, fused, ..legs.report() };
 
         let asked = Asked { plan: &plan, request, query: &query, allowed: &allowed, started };
         let expanded = self.expand(asked, &mut legs, &mut first)?;
@@ -190,6 +194,7 @@ impl Searcher {
             },
             generation: self.generation(),
             expanded: expanded.report,
+            candidates,
             reranked: ranked.report,
             n_dropped_terms: query.n_dropped_terms(),
             timings_ms: timings,
@@ -249,7 +254,8 @@ impl Searcher {
     fn check_vector(&self, request: &SearchRequest, plan: &SearchPlan) -> Result<(), SearchError> {
         let encodes =
             request.vector.is_none() || matches!(plan.expansion, Expansion::MultiQuery { .. });
-        if plan.strategy.reads_vectors() && encodes && self.encoder.is_none() {
+        let without = self.encoder.is_none() && self.before_encoder == BeforeEncoder::Refuse;
+        if plan.strategy.reads_vectors() && encodes && without {
             return Err(SearchError::NoEncoder);
         }
         match &request.vector {
@@ -264,24 +270,34 @@ impl Searcher {
     /// Chunks that are alive, pass the filter and, where vectors are searched,
     /// meet the query's `+` and `-`: a passage must not come back by way of its
     /// vector when the user has excluded its words.
+    ///
+    /// # Returns
+    /// The chunks, and what the filter did.
     fn allowed(
         &self,
         request: &SearchRequest,
         plan: &SearchPlan,
         query: &LexicalQuery,
-    ) -> Result<Cow<'_, OrdSet>, SearchError> {
+    ) -> Result<(Cow<'_, OrdSet>, Option<FilterReport>), SearchError> {
         let Generation { alive, lexical, filters, .. } = self.generation.as_ref();
         let mut allowed = Cow::Borrowed(alive);
+        let mut filtered = None;
         if let Some(filter) = &request.filter {
-            let find = || lexical.matching(filter, alive.capacity());
-            allowed.to_mut().intersect(&*filters.get_or_find(filter, find)?);
+            let mut was_kept = true;
+            let find = || {
+                was_kept = false;
+                lexical.matching(filter, alive.capacity())
+            };
+            let found = filters.get_or_find(filter, find)?;
+            filtered = Some(FilterReport { allowed: found.len(), was_kept });
+            allowed.to_mut().intersect(&found);
         }
         if plan.strategy.reads_vectors()
             && let Some(met) = lexical.meeting_conditions(query, alive.capacity())?
         {
             allowed.to_mut().intersect(&met);
         }
-        Ok(allowed)
+        Ok((allowed, filtered))
     }
 }
 

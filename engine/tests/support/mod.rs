@@ -3,12 +3,12 @@
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::{
     Chunk, Document, DocumentId, Encoder, EncoderIdentity, FieldValue, HashEncoder, Index,
-    IndexWriter, Manifest, Signature, Span, TextRole,
+    IndexError, IndexWriter, Manifest, Signature, Span, TextRole,
 };
 
 /// The encoder of every test index.
@@ -58,14 +58,34 @@ pub(crate) fn chunks(text: &str) -> Vec<Chunk> {
 
 /// Chunks, encodes and upserts.
 pub(crate) fn upsert(writer: &mut IndexWriter, document: &Document) {
+    try_upsert(writer, document).unwrap();
+}
+
+/// The same where the disk may refuse.
+pub(crate) fn try_upsert(writer: &mut IndexWriter, document: &Document) -> Result<(), IndexError> {
     let chunks = chunks(&document.text);
     let texts: Vec<_> = chunks.iter().map(|chunk| chunk.encoder_text(&document.text)).collect();
     let texts: Vec<_> = texts.iter().map(String::as_str).collect();
     let vectors = encoder().encode(&texts, TextRole::Passage).unwrap();
-    writer.upsert(document, signature(&document.text), &chunks, &vectors).unwrap();
+    writer.upsert(document, signature(&document.text), &chunks, &vectors)
 }
 
 /// A signature of the text alone.
 pub(crate) fn signature(text: &str) -> Signature {
     Signature(*blake3::hash(text.as_bytes()).as_bytes())
+}
+
+/// All files below a folder, sorted.
+pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(self::files(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
 }
