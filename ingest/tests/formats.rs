@@ -1,5 +1,8 @@
 //! What must hold for every reader and any input, and for real pages.
 
+#[path = "formats/mutations.rs"]
+mod mutations;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -46,6 +46,12 @@ impl Format {
         }
     }
 
+    /// The format of a document by its name's extension; `None` where that says
+    /// nothing.
+    pub fn of_name(name: &str) -> Option<Self> {
+        of_extension(&extension(Path::new(name)))
+    }
+
     /// What is limited, in words, and its largest size in bytes.
     pub(super) fn size_limit(self) -> (&'static str, u64) {
         match self {
@@ -84,20 +90,31 @@ const SNIFF_BYTES: u64 = 4096;
 /// like; [`SkipReason::Unreadable`] when the first bytes were needed and could
 /// not be read.
 pub fn detect(path: &Path) -> Result<FileKind, SkipReason> {
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
-    let format = match extension.as_str() {
+    let extension = extension(path);
+    if matches!(extension.as_str(), "jsonl" | "ndjson") {
+        return Ok(FileKind::Records);
+    }
+    let format = match of_extension(&extension) {
+        Some(format) => format,
+        None => sniff(path, &extension)?,
+    };
+    Ok(FileKind::Document(format))
+}
+
+fn extension(path: &Path) -> String {
+    path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase()
+}
+
+/// The reader for files of an extension in lower case.
+fn of_extension(extension: &str) -> Option<Format> {
+    Some(match extension {
         "html" | "htm" | "xhtml" => Format::Html,
         "md" | "markdown" | "mdown" | "mkd" | "mdx" => Format::Markdown,
         "txt" | "text" | "rst" | "adoc" | "asciidoc" | "org" | "tex" | "log" => Format::PlainText,
         "pdf" => Format::Pdf,
         "docx" => Format::Docx,
-        "jsonl" | "ndjson" => return Ok(FileKind::Records),
-        extension => match Language::from_extension(extension) {
-            Some(language) => Format::SourceCode(language),
-            None => sniff(path, extension)?,
-        },
-    };
-    Ok(FileKind::Document(format))
+        extension => Format::SourceCode(Language::from_extension(extension)?),
+    })
 }
 
 fn sniff(path: &Path, extension: &str) -> Result<Format, SkipReason> {

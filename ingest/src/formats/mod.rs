@@ -96,7 +96,11 @@ pub fn read(item: &SourceItem) -> Result<Document, SkipReason> {
     let parsed = match &item.content {
         Content::Text(text) => record::read(item.title.as_deref().unwrap_or(""), text),
         Content::Verbatim(text) => record::read("", text),
-        Content::File(path) => read_file(path, item.format)?,
+        Content::File(path) => parse(read_bytes(path, item.format)?, item.format)?,
+        Content::Bytes(bytes) => {
+            check_size(bytes.len() as u64, item.format)?;
+            parse(bytes.clone(), item.format)?
+        }
     };
     let ParsedText { title, text, blocks, fields: stated } = parsed;
     if text.trim().is_empty() {
@@ -114,10 +118,11 @@ pub fn read(item: &SourceItem) -> Result<Document, SkipReason> {
 }
 
 /// A file without a title is called by its path below the root, which for
-/// source code says most. Records without one stay without.
+/// source code says most. Records without one stay without, and so does what
+/// has no path.
 fn path_title(item: &SourceItem) -> String {
     match &item.content {
-        Content::Text(_) | Content::Verbatim(_) => String::new(),
+        Content::Bytes(_) | Content::Text(_) | Content::Verbatim(_) => String::new(),
         Content::File(_) => {
             let id = item.id.as_str();
             id.split_once('/').map_or(id, |(_root, path)| path).to_owned()
@@ -125,8 +130,7 @@ fn path_title(item: &SourceItem) -> String {
     }
 }
 
-fn read_file(path: &Path, format: Format) -> Result<ParsedText, SkipReason> {
-    let bytes = read_bytes(path, format)?;
+fn parse(bytes: Vec<u8>, format: Format) -> Result<ParsedText, SkipReason> {
     match format {
         #[cfg(feature = "pdf")]
         Format::Pdf => return pdf::read(bytes),
@@ -161,17 +165,18 @@ fn read_file(path: &Path, format: Format) -> Result<ParsedText, SkipReason> {
 
 fn read_bytes(path: &Path, format: Format) -> Result<Vec<u8>, SkipReason> {
     let unreadable = |source| SkipReason::Unreadable { source };
-    let (what, limit) = format.size_limit();
+    let (_, limit) = format.size_limit();
     let file = File::open(path).map_err(unreadable)?;
     let bytes = file.metadata().map_err(unreadable)?.len();
-    if bytes > limit {
-        return Err(SkipReason::TooLarge { what, bytes, limit });
-    }
+    check_size(bytes, format)?;
     // The file may grow while it is read: the limit holds for what is read, too.
     let mut content = Vec::with_capacity(bytes as usize);
     file.take(limit + 1).read_to_end(&mut content).map_err(unreadable)?;
-    if content.len() as u64 > limit {
-        return Err(SkipReason::TooLarge { what, bytes: content.len() as u64, limit });
-    }
+    check_size(content.len() as u64, format)?;
     Ok(content)
+}
+
+fn check_size(bytes: u64, format: Format) -> Result<(), SkipReason> {
+    let (what, limit) = format.size_limit();
+    if bytes > limit { Err(SkipReason::TooLarge { what, bytes, limit }) } else { Ok(()) }
 }

@@ -75,7 +75,7 @@ impl<'b> Work<'b> {
 }
 
 /// Encodes the texts of a batch.
-fn encode(run: &Run<'_>, batch: &Batch) -> Result<Rows, EncodeError> {
+pub(super) fn encode(run: &Run<'_>, batch: &Batch) -> Result<Rows, EncodeError> {
     let Work { alone, within } = Work::of(batch);
     let mut places: Vec<usize> = alone.iter().map(|(place, _)| *place).collect();
     let texts: Vec<&str> = alone.iter().map(|(_, text)| *text).collect();

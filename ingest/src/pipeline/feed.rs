@@ -50,6 +50,7 @@ impl Items<'_> {
                 Ok(SourceItem {
                     content: Content::Text(text) | Content::Verbatim(text), ..
                 }) => text.len() as u64,
+                Ok(SourceItem { content: Content::Bytes(bytes), .. }) => bytes.len() as u64,
                 Err(_) => 0,
             };
             group.push(item);
@@ -210,19 +211,19 @@ impl Feed<'_, '_> {
 }
 
 /// An item and what reading made of it.
-struct Read {
-    item: SourceItem,
-    document: Result<Document, Unread>,
+pub(super) struct Read {
+    pub(super) item: SourceItem,
+    pub(super) document: Result<Document, Unread>,
 }
 
-struct Unread {
-    skipped: SkippedFile,
+pub(super) struct Unread {
+    pub(super) skipped: SkippedFile,
     /// Whether there still is a document, which only cannot be read now: what
     /// the index holds of it is not for pruning.
     source_stands: bool,
 }
 
-fn read(item: SourceItem) -> Read {
+pub(super) fn read(item: SourceItem) -> Read {
     // Readers promise not to panic; a promise of parsers of foreign formats is
     // worth a net, since one page must not stop a night's work.
     let document = match catch_unwind(AssertUnwindSafe(|| formats::read(&item))) {

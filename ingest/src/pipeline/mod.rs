@@ -17,17 +17,20 @@ mod batch;
 mod clock;
 mod encode;
 mod feed;
+mod live;
 mod plan;
 mod progress;
 mod prune;
 mod signature;
 mod write;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::{EncodeError, Encoder, IndexError, IndexWriter};
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
+pub use live::{Change, LiveIngest, Outcome};
 pub use progress::{Event, Progress, Silent, Totals};
 pub use prune::{Consent, Prune, PruneRequest};
 
@@ -142,8 +145,8 @@ pub fn ingest(
         options,
         progress,
         clocks: Clocks::default(),
-        reading: pool("read", options.threads)?,
-        encoding: pool("encode", options.threads)?,
+        reading: Arc::new(pool("read", options.threads)?),
+        encoding: Arc::new(pool("encode", options.threads)?),
     };
     progress.report(Event::Started { documents: source.len_hint() });
     let outcome = run.ingest(source, writer);
@@ -161,8 +164,8 @@ struct Run<'a> {
     options: &'a IngestOptions,
     progress: &'a dyn Progress,
     clocks: Clocks,
-    reading: ThreadPool,
-    encoding: ThreadPool,
+    reading: Arc<ThreadPool>,
+    encoding: Arc<ThreadPool>,
 }
 
 impl Run<'_> {

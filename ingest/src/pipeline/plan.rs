@@ -223,7 +223,7 @@ impl Planner {
         // What a file system says of a file; a record's fields are its author's.
         let incidental = match item.content {
             Content::File(_) => &item.fields,
-            Content::Text(_) | Content::Verbatim(_) => &none,
+            Content::Bytes(_) | Content::Text(_) | Content::Verbatim(_) => &none,
         };
         self.signer.sign(document, self.root_keys[item.root], incidental)
     }

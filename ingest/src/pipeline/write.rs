@@ -226,14 +226,14 @@ impl<'w, 'r> Writer<'w, 'r> {
 
 /// The vectors of the latest texts, by number.
 #[derive(Default)]
-struct Vectors {
+pub(super) struct Vectors {
     first: u64,
     rows: VecDeque<Result<Box<[f32]>, String>>,
 }
 
 impl Vectors {
     /// Adds rows numbered from `first_text`, which follows the last one held.
-    fn extend(&mut self, first_text: u64, rows: Vec<Result<Box<[f32]>, String>>) {
+    pub(super) fn extend(&mut self, first_text: u64, rows: Vec<Result<Box<[f32]>, String>>) {
         debug_assert_eq!(first_text, self.first + self.rows.len() as u64);
         self.rows.extend(rows);
     }
@@ -245,7 +245,7 @@ impl Vectors {
     }
 
     /// The vectors of a document's chunks, or why one of them has none.
-    fn collect(&self, texts: &[u64], dim: usize) -> Result<Embeddings, String> {
+    pub(super) fn collect(&self, texts: &[u64], dim: usize) -> Result<Embeddings, String> {
         let mut values = Vec::with_capacity(texts.len() * dim);
         for &number in texts {
             let row = number.checked_sub(self.first).and_then(|at| self.rows.get(at as usize));

@@ -125,20 +125,37 @@ impl JsonlSource {
         let Value::Object(record) = record else {
             return Err(invalid("it is no object; write one {\"id\": ..., \"text\": ...} a line"));
         };
-        let Record { id, title, text, fields } = Record::parse(record)?;
-        if title.trim().is_empty() && text.trim().is_empty() {
-            return Err(SkipReason::EmptyText);
-        }
-        Ok(SourceItem {
-            id: DocumentId::new(format!("{}{id}", self.prefix))?,
-            title: Some(title),
-            format: Format::Record,
-            content: Content::Text(text),
-            fields,
-            origin: format!("{}:{}", self.origin, self.line),
-            root: 0,
-        })
+        read_record(record, &self.prefix, format!("{}:{}", self.origin, self.line))
     }
+}
+
+/// The item that a record describes; see the module's documentation for its members.
+///
+/// # Arguments
+/// * `prefix` - put before the record's id.
+/// * `origin` - where the record stands, for reports.
+///
+/// # Errors
+/// [`SkipReason::InvalidRecord`] for an id, a title or a text that is missing or no
+/// text; [`SkipReason::EmptyText`]; [`SkipReason::Refused`] for an id that cannot be.
+pub fn read_record(
+    record: Map<String, Value>,
+    prefix: &str,
+    origin: String,
+) -> Result<SourceItem, SkipReason> {
+    let Record { id, title, text, fields } = Record::parse(record)?;
+    if title.trim().is_empty() && text.trim().is_empty() {
+        return Err(SkipReason::EmptyText);
+    }
+    Ok(SourceItem {
+        id: DocumentId::new(format!("{prefix}{id}"))?,
+        title: Some(title),
+        format: Format::Record,
+        content: Content::Text(text),
+        fields,
+        origin,
+        root: 0,
+    })
 }
 
 impl DocumentSource for JsonlSource {

@@ -30,7 +30,7 @@ use thiserror::Error;
 pub use self::beir::BeirSource;
 pub use self::file_list::{FileListSource, ListedFile};
 pub use self::folder::FolderSource;
-pub use self::jsonl::{JsonlSource, MAX_RECORD_BYTES};
+pub use self::jsonl::{JsonlSource, MAX_RECORD_BYTES, read_record};
 pub use self::skip::{SkipReason, Skipped};
 
 use crate::formats::Format;
@@ -88,6 +88,8 @@ pub enum IdScheme {
 pub enum Content {
     /// In a file that was not read yet.
     File(PathBuf),
+    /// Here: what a file of this format would hold.
+    Bytes(Vec<u8>),
     /// Here: the text of a record, below its title.
     Text(String),
     /// Here: a text that is canonical as it stands, to the byte. Its title is
