@@ -24,6 +24,10 @@ pub struct LoggedSearch {
     pub collection: String,
     /// Generation of its index.
     pub generation: u64,
+    /// The part of all searches that was kept, in (0, 1]: each kept one stands for
+    /// `1 / sample`. Absent where all were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<f64>,
     /// What was asked.
     pub request: LoggedRequest,
     /// How often each rule replaced something in the request. Absent when
@@ -175,6 +179,7 @@ mod tests {
             time: "2026-01-02T03:04:05.678Z".to_owned(),
             collection: "notes".to_owned(),
             generation: 3,
+            sample: None,
             request: LoggedRequest {
                 own_vector: false,
                 query: query.to_owned(),

@@ -73,6 +73,16 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// As a configuration names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Ollama => "ollama",
+        }
+    }
+
     /// Where it is unless the configuration says otherwise, version included.
     pub fn default_base_url(self) -> &'static str {
         match self {

@@ -126,6 +126,21 @@ fn of(status: Option<u16>) -> String {
 }
 
 impl Failure {
+    /// The variant's name, for counting and for spans.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unauthorised { .. } => "unauthorised",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Overloaded { .. } => "overloaded",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Cut { .. } => "cut",
+            Self::Malformed { .. } => "malformed",
+            Self::ContextTooLong { .. } => "context_too_long",
+            Self::Refused { .. } => "refused",
+        }
+    }
+
     /// Whether asking again may help, as long as nothing was handed on.
     ///
     /// A timeout is none of those: the limit was chosen as what one is willing

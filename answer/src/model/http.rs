@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use reqwest::redirect::Policy;
 use tokio::time::Instant;
 
 use super::attempt::Attempt;
-use super::config::{ConfigError, ModelConfig, Price};
+use super::client::builder;
+use super::config::{ConfigError, ModelConfig, Price, Provider};
 use super::error::{Failure, ModelError};
 use super::failure::tidied;
 use super::key::ApiKey;
 use super::retry::Backoff;
-use super::tls::{Trust, client_config};
 use super::wire::{self, Gathered};
 use super::{Completed, Completing, Completion, LanguageModel, StopReason, Usage};
 
@@ -48,20 +47,11 @@ impl HttpModel {
     /// [`ConfigError::Tls`].
     pub fn new(config: ModelConfig, key: Option<ApiKey>) -> Result<Self, ConfigError> {
         let tls = |why: String| ConfigError::Tls { model: config.name.clone(), why };
-        let trust = match config.base_url.scheme() {
-            "https" => Trust::System,
-            _ => Trust::Nobody,
-        };
-        let trusted = client_config(trust).map_err(|error| tls(error.to_string()))?;
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(trusted)
-            .redirect(Policy::none())
-            .user_agent(concat!("trovato/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT.min(config.first_piece_timeout));
-        if is_local(&config) {
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|error| tls(error.to_string()))?;
+        let client = builder(&config.base_url)
+            .map_err(|error| tls(error.to_string()))?
+            .connect_timeout(CONNECT_TIMEOUT.min(config.first_piece_timeout))
+            .build()
+            .map_err(|error| tls(error.to_string()))?;
         Ok(Self { config, key, client, backoff: Backoff::default() })
     }
 
@@ -132,6 +122,10 @@ impl LanguageModel for HttpModel {
         &self.config.name
     }
 
+    fn provider(&self) -> Option<Provider> {
+        Some(self.config.provider)
+    }
+
     fn complete<'a>(
         &'a self,
         completion: &'a Completion,
@@ -139,12 +133,6 @@ impl LanguageModel for HttpModel {
     ) -> Completing<'a> {
         Box::pin(self.ask(completion, on_piece))
     }
-}
-
-fn is_local(config: &ModelConfig) -> bool {
-    let host = config.base_url.host_str().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 
 fn cost_usd(price: Option<Price>, input: Option<u64>, output: Option<u64>) -> Option<f64> {
@@ -156,7 +144,6 @@ fn cost_usd(price: Option<Price>, input: Option<u64>, output: Option<u64>) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Provider;
 
     #[test]
     fn a_cost_is_known_only_where_all_of_it_is() {
@@ -164,16 +151,6 @@ mod tests {
         assert_eq!(cost_usd(price, Some(1_500_000), Some(100_000)), Some(4.0));
         assert_eq!(cost_usd(price, Some(1), None), None);
         assert_eq!(cost_usd(None, Some(1), Some(1)), None);
-    }
-
-    #[test]
-    fn what_runs_on_this_machine_is_known_by_its_host() {
-        let local =
-            |url: &str| is_local(&ModelConfig::new("m", Provider::Openai, "m", Some(url)).unwrap());
-        assert!(
-            local("http://localhost:1/v1") && local("http://127.8.0.1/") && local("http://[::1]:1")
-        );
-        assert!(!local("http://10.0.0.1") && !local("https://localhost.example.org"));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! not say which model answered.
 
 mod attempt;
+mod client;
 mod config;
 mod error;
 mod failure;
@@ -33,6 +34,7 @@ use std::iter::Sum;
 use std::pin::Pin;
 use std::time::Duration;
 
+pub use client::{ClientError, http_client};
 pub use config::{ConfigError, ModelConfig, Price, Provider, read_models};
 pub use error::{Failure, ModelError, Waiting};
 pub use http::HttpModel;
@@ -157,6 +159,9 @@ pub type Completing<'a> = Pin<Box<dyn Future<Output = Result<Completed, ModelErr
 pub trait LanguageModel: Send + Sync {
     /// What it is called in the configuration.
     fn name(&self) -> &str;
+
+    /// Whose format it is asked in; `None` for what is no provider's, like a double.
+    fn provider(&self) -> Option<Provider>;
 
     /// Asks for the next turn.
     ///

@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use answer::model::{
-    Completed, Completing, Completion, Failure, LanguageModel, ModelError, StructuredError,
+    Completed, Completing, Completion, Failure, LanguageModel, ModelError, Provider,
+    StructuredError,
 };
 use answer::{Context, WriteError, Written, write};
 
@@ -51,6 +52,10 @@ impl Keeping<'_> {
 impl LanguageModel for Keeping<'_> {
     fn name(&self) -> &str {
         self.model.name()
+    }
+
+    fn provider(&self) -> Option<Provider> {
+        self.model.provider()
     }
 
     fn complete<'a>(

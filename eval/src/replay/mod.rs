@@ -83,6 +83,9 @@ pub struct Replay {
     pub queries: Vec<ReplayedQuery>,
     /// Searches in the log.
     pub n_searches: usize,
+    /// Searches that it stands for, where it is a sample: an estimate, every kept search
+    /// standing for `1 / sample` of them. Else [`Replay::n_searches`].
+    pub n_sampled_from: usize,
     /// Searches that a later one repeats: the last answer is what counts.
     pub n_repeated: usize,
     /// Searches from which something was redacted: what was asked is not known
@@ -121,7 +124,8 @@ pub fn replay(
     options: &ReplayOptions,
     on_query: &mut dyn FnMut(usize, usize),
 ) -> Result<Replay, EvalError> {
-    let mut outcome = Replay { n_searches: searches.len(), ..Replay::default() };
+    let n_sampled_from = sampled_from(searches);
+    let mut outcome = Replay { n_searches: searches.len(), n_sampled_from, ..Replay::default() };
     let mut last: HashMap<&LoggedRequest, usize> = HashMap::new();
     for (at, logged) in searches.iter().enumerate() {
         if !logged.redactions.is_empty() {
@@ -149,6 +153,12 @@ pub fn replay(
         on_query(done + 1, total);
     }
     Ok(outcome)
+}
+
+/// How many searches were answered while these were kept; rates may change within a log.
+fn sampled_from(searches: &[LoggedSearch]) -> usize {
+    let stands_for = |search: &LoggedSearch| search.sample.map_or(1.0, |sample| 1.0 / sample);
+    searches.iter().map(stands_for).sum::<f64>().round() as usize
 }
 
 fn compare(

@@ -11,6 +11,8 @@ use crate::stats::mean;
 pub struct ReplayReport {
     /// Searches in the log.
     pub searches: usize,
+    /// Searches that they stand for, where the log is a sample: an estimate.
+    pub sampled_from: usize,
     /// Different requests that were run.
     pub queries: usize,
     /// Searches that a later one repeats.
@@ -81,11 +83,19 @@ impl ReplayReport {
         persistence: Persistence,
         (level, n_shown): (ReplayLevel, usize),
     ) -> Self {
-        let Replay { queries, n_searches, n_repeated, n_redacted, n_own_vector, n_degraded } =
-            replay;
+        let Replay {
+            queries,
+            n_searches,
+            n_sampled_from,
+            n_repeated,
+            n_redacted,
+            n_own_vector,
+            n_degraded,
+        } = replay;
         let shown = replay.disagreements(level).into_iter().take(n_shown);
         Self {
             searches: *n_searches,
+            sampled_from: *n_sampled_from,
             queries: queries.len(),
             repeated: *n_repeated,
             redacted: *n_redacted,

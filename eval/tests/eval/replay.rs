@@ -58,6 +58,7 @@ fn logged(searcher: &Searcher, query: &str, strategy: &str) -> LoggedSearch {
         time: "2026-01-02T03:04:05.678Z".to_owned(),
         collection: "n".to_owned(),
         generation: outcome.generation,
+        sample: None,
         request: LoggedRequest {
             own_vector: false,
             query: query.to_owned(),
@@ -103,12 +104,17 @@ fn the_same_configuration_agrees_with_itself() {
     searches[5].request.own_vector = true;
     searches[3].redactions = BTreeMap::from([(RedactionRule::Email, 1)]);
     searches[4].degraded = vec!["dense".to_owned()];
+    // The operator changed the rate: ten searches, and two times three.
+    searches[0].sample = Some(0.1);
+    searches[1].sample = Some(1.0 / 3.0);
+    searches[2].sample = Some(1.0 / 3.0);
     let mut told = Vec::new();
     let outcome =
         replay(&searches, &searcher, &options(None), &mut |done, total| told.push((done, total)))
             .unwrap();
     assert_eq!(told, [(1, 2), (2, 2)]);
     assert_eq!((outcome.n_searches, outcome.n_repeated), (6, 1));
+    assert_eq!(outcome.n_sampled_from, 10 + 2 * 3 + 3);
     assert_eq!((outcome.n_redacted, outcome.n_own_vector, outcome.n_degraded), (1, 1, 1));
     // The last answer to a repeated request counts, in its place.
     let asked: Vec<_> = outcome.queries.iter().map(|q| q.request.query.as_str()).collect();

@@ -27,6 +27,7 @@ pub(crate) fn logged(
         time: format!("{:.3}", Timestamp::now()),
         collection: collection.name().to_owned(),
         generation: outcome.generation,
+        sample: None,
         request: logged_request(request, filter, reranker),
         redactions: BTreeMap::new(),
         hits: outcome

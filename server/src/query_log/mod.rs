@@ -7,6 +7,7 @@
 //! a log with a stated gap is useful, a search that waits for a disk is not.
 
 mod entry;
+mod sample;
 
 use std::fmt;
 use std::io;
@@ -18,10 +19,15 @@ use std::thread;
 use std::time::Duration;
 
 use corpora::{LoggedSearch, Redaction};
+use jiff::Timestamp;
 
 pub(crate) use self::entry::logged;
 
+pub use self::sample::{SampleRate, SampleRateError};
+
 use crate::log_file::{LogFile, LogKind};
+use crate::state::AppState;
+use crate::telemetry::{RequestScope, Searched};
 
 /// Lines that may wait for the disk: seconds of a busy server, some megabytes.
 const QUEUE: usize = 4096;
@@ -36,16 +42,19 @@ pub struct QueryLogConfig {
     pub path: PathBuf,
     /// Applied to query and filter before anything is written.
     pub redaction: Redaction,
+    /// Which searches are kept.
+    pub sample: SampleRate,
     /// When the file would grow beyond this, it is renamed to `<path>.1`, whose
     /// predecessor is deleted: at most twice as much is kept.
     pub max_bytes: u64,
 }
 
 impl QueryLogConfig {
-    /// Every redaction rule, and at most twice 64 MiB: about 50,000 searches
-    /// for ten hits each.
+    /// All searches with every redaction rule, and at most twice 64 MiB: about 50,000
+    /// searches for ten hits each.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), redaction: Redaction::default(), max_bytes: 64 << 20 }
+        let (redaction, sample) = (Redaction::default(), SampleRate::ALL);
+        Self { path: path.into(), redaction, sample, max_bytes: 64 << 20 }
     }
 }
 
@@ -71,12 +80,32 @@ pub struct QueryLogSummary {
     pub n_failed: u64,
 }
 
+/// The line of an answered search, if there is a log.
+pub(crate) fn line(state: &AppState, searched: &Searched<'_>) -> Option<Arc<LoggedSearch>> {
+    let log = state.query_log()?;
+    let Searched { request, filter, collection, outcome, .. } = *searched;
+    let search = logged(request, filter, collection, outcome);
+    Some(Arc::new(LoggedSearch { sample: log.0.sample.told(), ..search }))
+}
+
+/// Logs a search that is answered now, and perhaps was worked on before, if the request
+/// is of the log's sample.
+pub(crate) fn keep(state: &AppState, line: &LoggedSearch) {
+    let Some(log) = state.query_log() else { return };
+    if RequestScope::current().is_some_and(|scope| !log.0.sample.takes(scope.id())) {
+        return;
+    }
+    let time = format!("{:.3}", Timestamp::now());
+    log.record(LoggedSearch { time, ..line.clone() });
+}
+
 /// A handle to the log; cheap to clone.
 #[derive(Clone)]
 pub struct QueryLog(Arc<Shared>);
 
 struct Shared {
     path: PathBuf,
+    sample: SampleRate,
     counters: Arc<Counters>,
     /// Taken when the log is closed, which ends the writer. The lock is held
     /// for as long as it takes to put a line into the queue or find it full.
@@ -99,7 +128,7 @@ impl QueryLog {
     /// [`QueryLogOpenError`], at once: a log that was asked for and cannot be
     /// had is no reason to serve without it.
     pub fn open(config: QueryLogConfig) -> Result<Self, QueryLogOpenError> {
-        let QueryLogConfig { path, redaction, max_bytes } = config;
+        let QueryLogConfig { path, redaction, sample, max_bytes } = config;
         let failed = |source| QueryLogOpenError { path: path.clone(), source };
         let file = LogFile::open(&path, LogKind::Queries, max_bytes).map_err(failed)?;
         let counters = Arc::new(Counters::default());
@@ -115,6 +144,7 @@ impl QueryLog {
             .map_err(failed)?;
         Ok(Self(Arc::new(Shared {
             path,
+            sample,
             counters,
             queue: Mutex::new(Some(sender)),
             ended: Mutex::new(ended),
@@ -146,6 +176,11 @@ impl QueryLog {
         if ended.recv_timeout(CLOSE_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
             tracing::warn!(path = %self.0.path.display(), "the query log's disk does not answer; queued lines are lost");
         }
+        self.summary()
+    }
+
+    /// What became of the lines so far.
+    pub(crate) fn summary(&self) -> QueryLogSummary {
         let Counters { written, dropped, failed } = self.0.counters.as_ref();
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         QueryLogSummary {
@@ -201,6 +236,7 @@ mod tests {
             time: "2026-01-02T03:04:05.678Z".to_owned(),
             collection: "notes".to_owned(),
             generation: 1,
+            sample: None,
             request: LoggedRequest {
                 own_vector: false,
                 query: query.to_owned(),
@@ -249,6 +285,7 @@ mod tests {
         let counters = Arc::new(Counters::default());
         let log = QueryLog(Arc::new(Shared {
             path: PathBuf::new(),
+            sample: SampleRate::ALL,
             counters: Arc::clone(&counters),
             queue: Mutex::new(Some(sender)),
             ended: Mutex::new(ended),

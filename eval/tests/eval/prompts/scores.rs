@@ -128,6 +128,10 @@ impl LanguageModel for Echo {
         "echo"
     }
 
+    fn provider(&self) -> Option<Provider> {
+        None
+    }
+
     fn complete<'a>(
         &'a self,
         completion: &'a Completion,
