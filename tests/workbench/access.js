@@ -4,7 +4,7 @@
 import { describe, test } from "node:test";
 
 import { assertAccessible, assertFits, PHONE, withPage } from "./harness.js";
-import { answerOf, answerWith, failingStream, streamOf, writtenOf } from "./stub.js";
+import { answerOf, answerWith, failingStream, itemsOf, jobOf, jobsWith, streamOf, writtenOf } from "./stub.js";
 
 const answered = (answer) => (page) => answerWith(page, () => streamOf(answer));
 const failed = (page) => answerWith(page, () => failingStream({ code: "model_failed", message: "it failed" }));
@@ -22,6 +22,13 @@ const MIXED = answerOf({
   ],
   degraded: [{ stage: "rerank", reason: "2 of 50 candidates were read" }],
 });
+
+const JOBS = [
+  jobOf({ state: "waiting", waiting_for: "`trovato ingest` (process 7)", counts: { items: 2, settled: 1, created: 1 } }),
+  jobOf({ job: "1-0", counts: { items: 2, settled: 2, created: 1, refused: 1 } }),
+];
+const FAILED_ITEM = { line: 2, document: `${"long/".repeat(30)}name.md`, result: "refused", reason: "empty: it has no text" };
+const jobs = (page) => jobsWith(page, () => JOBS, (from) => (from ? [] : [...itemsOf(1), FAILED_ITEM]));
 
 /** Views: an address, what to do there, and what is answered in place of the server. */
 const VIEWS = {
@@ -53,6 +60,18 @@ const VIEWS = {
   "a comparison": ["/compare?q=how+long+is+bread+proofed", async (page) => {
     await page.waitForSelector(".ladder .row");
     await page.click("text=Time by stage");
+  }],
+  changes: ["/changes", async (page) => {
+    await page.click("#put-fold > summary");
+    await page.click("#put button");
+    await page.waitForSelector("#put-error:not([hidden])");
+    await page.click("#jobs > li >> nth=1 >> summary");
+    await page.waitForSelector(".job-items .failure");
+  }, jobs],
+  "a question before a change": ["/?q=spring+tides", async (page) => {
+    await page.click(".hit >> nth=0 >> a.title");
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.waitForSelector("dialog.confirm[open]");
   }],
   "the API": ["/docs", async (page) => {
     await page.click("#answer summary");

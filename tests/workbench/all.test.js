@@ -3,7 +3,9 @@
 import { after, before } from "node:test";
 
 import accessSuite from "./access.js";
+import keySuite from "./access_key.js";
 import askSuite from "./ask.js";
+import changesSuite from "./changes.js";
 import compareSuite from "./compare.js";
 import { startWorld } from "./harness.js";
 import inertSuite from "./inert.js";
@@ -17,4 +19,4 @@ const world = {};
 before(async () => Object.assign(world, await startWorld()));
 after(() => world.stop?.());
 
-for (const suite of [modulesSuite, searchSuite, askSuite, compareSuite, inertSuite, keyboardSuite, accessSuite]) suite(world);
+for (const suite of [modulesSuite, searchSuite, askSuite, compareSuite, changesSuite, inertSuite, keyboardSuite, accessSuite, keySuite]) suite(world);

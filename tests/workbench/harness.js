@@ -45,19 +45,27 @@ export async function startWorld() {
   await promisify(execFile)(trovato, ["ingest", texts, "--index", index]);
   const server = spawn(trovato, [
     "serve", "--index", `texts=${index}`, "--listen", "127.0.0.1:0", "--models", models,
-    "--rerank", "default", "--rerank-budget-ms", "10000",
+    "--rerank", "default", "--rerank-budget-ms", "10000", "--writable",
   ]);
   const base = await addressOf(server);
+  const keys = join(folder, "keys.toml");
+  const create = ["keys", "create", "--file", keys, "--name", "page", "--scope", "search,answer"];
+  const { stdout } = await promisify(execFile)(trovato, create);
+  const asking = spawn(trovato, ["serve", "--index", `texts=${index}`, "--listen", "127.0.0.1:0", "--keys", keys]);
+  const guarded = { base: await addressOf(asking), key: stdout.trim() };
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: BROWSER_FLAGS });
   return {
     base,
+    guarded,
     browser,
     model,
     async stop() {
       await browser.close();
       await model.stop();
-      server.kill("SIGINT");
-      await new Promise((resolve) => server.once("exit", resolve));
+      for (const running of [server, asking]) {
+        running.kill("SIGINT");
+        await new Promise((resolve) => running.once("exit", resolve));
+      }
       await rm(folder, { recursive: true });
     },
   };

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { textOf, withPage } from "./harness.js";
-import { answerOf, answerWith, streamOf } from "./stub.js";
+import { answerOf, answerWith, jobOf, jobsWith, streamOf } from "./stub.js";
 
 /** Nothing ran, and nothing of a document became markup that could. */
 async function assertInert(page) {
@@ -67,6 +67,23 @@ export default (world) =>
         await page.keyboard.press("Escape");
         await page.click(".answer .cite");
         await page.waitForSelector("#document");
+        await assertInert(page);
+      });
+    });
+
+    test("a job, its documents and its reasons stay inert", () => {
+      const job = jobOf({ collection: EVIL, state: "waiting", waiting_for: EVIL, counts: { items: 2 } });
+      const items = [
+        { line: 1, document: EVIL, result: "refused", reason: EVIL },
+        { line: 2, document: "javascript:window.hostile=24", result: "created", chunks: 1 },
+      ];
+      const before = (page) => jobsWith(page, () => [job], () => items);
+      return withPage(world, "/changes", { before }, async (page) => {
+        await page.click("#jobs summary");
+        await page.waitForSelector(".job-items li");
+        await assertInert(page);
+        await page.click(".job-items a.title");
+        await page.waitForSelector("#document .error");
         await assertInert(page);
       });
     });

@@ -92,3 +92,30 @@ export function writtenOf(changes = {}) {
   });
   return { ...answer, ...changes };
 }
+
+/** A job; `changes` go over it, the counts over zeros. */
+export function jobOf({ counts, ...changes } = {}) {
+  const zeros = Object.fromEntries(["items", "settled", "created", "replaced", "unchanged", "deleted", "not_found", "refused", "lost"].map((name) => [name, 0]));
+  return {
+    job: "1-1",
+    collection: "texts",
+    state: "done",
+    received: "2026-11-01T08:00:00.000Z",
+    ...((changes.state ?? "done") === "done" ? { ended: "2026-11-01T08:00:01.500Z", generation: 5 } : {}),
+    counts: { ...zeros, ...counts },
+    ...changes,
+  };
+}
+
+/** So many items, all of them there. */
+export const itemsOf = (n) =>
+  Array.from({ length: n }, (_, at) => ({ line: at + 1, document: `made-up/${at + 1}.md`, result: "created", chunks: 1 }));
+
+/** Answers with the jobs that `jobs()` gives, and with `items(from)` for each of them. */
+export const jobsWith = (target, jobs, items) =>
+  target.route(/\/v1\/jobs\b/, (route) => {
+    const { pathname, searchParams } = new URL(route.request().url());
+    if (pathname === "/v1/jobs") return route.fulfill({ json: { jobs: jobs() } });
+    const job = jobs().find(({ job }) => pathname.endsWith(`/${job}`));
+    return route.fulfill({ json: { ...job, items: items(Number(searchParams.get("from"))) } });
+  });

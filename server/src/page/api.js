@@ -1,5 +1,6 @@
 // The server's API, and its errors as exceptions.
 
+import { withKey } from "./access_key.js";
 import { events } from "./sse.js";
 
 /** An error the server told, or that it could not be reached. */
@@ -12,11 +13,18 @@ export class ApiError extends Error {
   }
 }
 
+let askForKey = () => {};
+
+/** Has `ask(error)` called whenever the server asks for a key, or for another one. */
+export const onKeyAsked = (ask) => {
+  askForKey = ask;
+};
+
 /** A response that is a success. */
 async function respond(path, options) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(path, { ...options, headers: withKey(options?.headers) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, {
@@ -27,7 +35,9 @@ async function respond(path, options) {
   if (response.ok) return response;
   const body = await read(response);
   const unexpected = { code: "unexpected", message: `the server answered with status ${response.status}` };
-  throw new ApiError(response.status, body.error ?? unexpected);
+  const refused = new ApiError(response.status, body.error ?? unexpected);
+  if (refused.status === 401) askForKey(refused);
+  throw refused;
 }
 
 const read = (response) =>
@@ -71,6 +81,9 @@ export async function* answer(body, signal) {
 /** Keeps a judgment of a passage. */
 export const feedback = (body) => post("/v1/feedback", body);
 
+/** The whole id is one segment: browsers resolve `..` between slashes. */
+const documentPath = (id, query) => `/v1/documents/${encodeURIComponent(id)}?${query}`;
+
 export async function getDocument({ id, collection, start, end }, signal) {
   const query = new URLSearchParams();
   if (collection) query.set("collection", collection);
@@ -78,8 +91,25 @@ export async function getDocument({ id, collection, start, end }, signal) {
     query.set("start", start);
     query.set("end", end);
   }
-  // The whole id is one segment: browsers resolve `..` between slashes.
-  return read(await respond(`/v1/documents/${encodeURIComponent(id)}?${query}`, { signal }));
+  return read(await respond(documentPath(id, query), { signal }));
 }
+
+/** Puts a document of this media type; what became of it, or the job that will tell. */
+export async function putDocument({ id, collection, title }, body, type) {
+  const query = new URLSearchParams({ collection });
+  if (title) query.set("title", title);
+  return read(await respond(documentPath(id, query), { method: "PUT", headers: { "Content-Type": type }, body }));
+}
+
+/** Deletes a document; what became of it, or the job that will tell. */
+export const deleteDocument = async ({ id, collection }) =>
+  read(await respond(documentPath(id, new URLSearchParams({ collection })), { method: "DELETE" }));
+
+/** The latest jobs, newest first. */
+export const jobs = async (signal) => (await read(await respond("/v1/jobs", { signal }))).jobs;
+
+/** A job with its items from a place on, a thousand at most. */
+export const job = async (id, from, signal) =>
+  read(await respond(`/v1/jobs/${encodeURIComponent(id)}?from=${from}`, { signal }));
 
 export const collections = async () => read(await respond("/v1/collections"));

@@ -1,9 +1,11 @@
 // The page's frame: keeps address, views and document in step.
 
+import { keyForm } from "./access_key.js";
 import * as api from "./api.js";
 import { createAsk } from "./ask.js";
+import { createChanges } from "./changes.js";
 import { createCompare } from "./compare.js";
-import { byId, el } from "./dom.js";
+import { byId, el, sentence } from "./dom.js";
 import { listenForKeys } from "./keys.js";
 import { errorNotice } from "./notices.js";
 import { createPanel } from "./panel.js";
@@ -12,7 +14,7 @@ import { DEFAULT_TOP, fromAddress, inView, toAddress, VIEWS } from "./state.js";
 
 const RETRY_MS = 1000;
 
-const TITLES = { search: "Search", ask: "Ask", compare: "Compare" };
+const TITLES = { search: "Search", ask: "Ask", compare: "Compare", changes: "Changes" };
 
 let state = fromAddress(location.href);
 let served = null;
@@ -29,12 +31,20 @@ const shell = {
   go,
   /** The served collection a state means, or undefined. */
   collection: () => served?.collections.find(({ name }) => !state.collection || name === state.collection),
-  documentAddress: ({ id, start = null, end = null }) => toAddress({ ...state, doc: id, start, end }),
-  open(event, { id, start = null, end = null }) {
+  /** The collections whose documents can be changed. */
+  writable: () => served?.collections.filter(({ writable }) => writable === true) ?? [],
+  /** Documents were changed: what was found or opened before is out of date. */
+  changed() {
+    for (const { outdate } of [...Object.values(views), panel]) outdate?.();
+    shell.view().show(state);
+  },
+  documentAddress: ({ id, start = null, end = null, collection = state.collection }) =>
+    toAddress({ ...state, doc: id, start, end, collection }),
+  open(event, { id, start = null, end = null, collection = state.collection }) {
     if (isBrowsers(event)) return;
     event.preventDefault();
     openedFrom = event.currentTarget;
-    go({ ...state, doc: id, start, end });
+    go({ ...state, doc: id, start, end, collection });
     panel.root.focus({ preventScroll: true });
   },
   close() {
@@ -52,6 +62,7 @@ const shell = {
   },
   view: () => views[state.view],
   openView(at) {
+    if (VIEWS[at] === "changes" && shell.writable().length === 0) return;
     if (VIEWS[at] !== state.view) go(inView(state, VIEWS[at]));
     shell.view().focus();
   },
@@ -68,7 +79,7 @@ const narrowed = (filter, expression) =>
   filter.trim() ? `(${filter}) and ${expression}` : expression;
 
 const panel = createPanel(shell);
-const views = { search: createSearch(shell), ask: createAsk(shell), compare: createCompare(shell) };
+const views = { search: createSearch(shell), ask: createAsk(shell), compare: createCompare(shell), changes: createChanges(shell) };
 
 /** Moves to a state: a new entry of the history, or the current one changed. */
 function go(next, { replace = false } = {}) {
@@ -81,13 +92,14 @@ function go(next, { replace = false } = {}) {
 
 /** Brings everything in line with the state. */
 function show() {
-  const words = state.view === "ask" ? state.questions[0] : state.query;
+  const words = { ask: state.questions[0], changes: "" }[state.view] ?? state.query;
   document.title = words ? `${words} \u2013 Trovato` : `${TITLES[state.view]} \u2013 Trovato`;
   byId("view-title").textContent = TITLES[state.view];
   for (const [name, view] of Object.entries(views)) view.root.hidden = name !== state.view;
   for (const link of byId("views").children) {
     const name = link.dataset.view;
     link.href = toAddress(inView(state, name));
+    link.hidden = name === "changes" && shell.writable().length === 0;
     if (name === state.view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
@@ -111,12 +123,24 @@ addEventListener("popstate", () => {
 
 listenForKeys({ ...shell, panel: panel.root });
 
+/** In place of what the server refuses: a field for the key. */
+function askForKey(error) {
+  const place = byId("server-notice");
+  // Whoever is typing is not interrupted by what else was refused meanwhile.
+  if (place.querySelector(".access-key")) return;
+  place.replaceChildren(keyForm(sentence(error.message), start));
+  place.querySelector("input").focus();
+}
+
+api.onKeyAsked(askForKey);
+
 async function start() {
   clearTimeout(retryTimer);
   const place = byId("server-notice");
   try {
     served = await api.collections();
   } catch (error) {
+    if (error.status === 401) return;
     if (shell.retryIfStarting(error)) {
       place.replaceChildren(el("p", { class: "notice", role: "status" }, "The server is opening its indexes\u2026"));
       return;

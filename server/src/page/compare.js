@@ -113,7 +113,7 @@ export function createCompare(shell) {
     typingTimer = setTimeout(compare, isTyped ? TYPING_PAUSE_MS : 0);
   });
 
-  return { root: byId("compare-view"), show, focus: () => (input.focus(), input.select()) };
+  return { root: byId("compare-view"), show, outdate: () => (shown = ""), focus: () => (input.focus(), input.select()) };
 }
 
 function summary([a, b]) {

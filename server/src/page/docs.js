@@ -1,6 +1,10 @@
 // The page that shows the OpenAPI document of this server, and tries its routes.
 
-import { byId, el, proseNodes, shortNumber } from "./dom.js";
+import { keyForm, withKey } from "./access_key.js";
+import { confirmed } from "./confirm.js";
+import { byId, el, proseNodes, sentence, shortNumber } from "./dom.js";
+
+const JSON_TYPE = "application/json";
 
 /** Longest response that is shown, in characters; the rest is only counted. */
 const SHOWN = 200_000;
@@ -98,14 +102,18 @@ function requestOf(path, form) {
   return { address: query.size ? `${address}?${query}` : address, body: form.querySelector("textarea")?.value };
 }
 
-function curl(method, { address, body }) {
-  const data = body === undefined ? "" : ` -H 'Content-Type: application/json' -d '${body.replaceAll("'", "'\\''").replace(/\s*\n\s*/g, " ")}'`;
-  return `curl -s${method === "POST" ? " -X POST" : ""} '${location.origin}${address}'${data}`;
+function curl(method, { address, body }, type) {
+  const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+  // Only in JSON are line breaks of no account.
+  const content = type === JSON_TYPE ? `-d ${quoted((body ?? "").replace(/\s*\n\s*/g, " "))}` : `--data-binary ${quoted(body ?? "")}`;
+  const data = body === undefined ? "" : ` -H 'Content-Type: ${type}' ${content}`;
+  return `curl -s${method === "GET" ? "" : ` -X ${method}`} ${quoted(location.origin + address)}${data}`;
 }
 
-async function send(method, { address, body }, answer) {
+async function send(method, { address, body }, type, answer) {
+  const again = () => send(method, { address, body }, type, answer);
   answer.replaceChildren(el("p", {}, "Sent…"));
-  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+  const headers = withKey(body === undefined ? {} : { "Content-Type": type });
   const started = performance.now();
   try {
     const response = await fetch(address, { method, headers, body });
@@ -114,6 +122,7 @@ async function send(method, { address, body }, answer) {
     const size = text.length ? `, ${text.length.toLocaleString("en")} characters` : ", no body";
     answer.replaceChildren(
       el("p", { class: response.ok ? "" : "field-error" }, `${response.status} ${response.statusText} in ${ms} ms${size}`),
+      response.status === 401 ? keyForm(sentence(JSON.parse(text).error.message), again) : "",
       text ? el("pre", { tabindex: "0" }, shown(text)) : "",
     );
   } catch {
@@ -132,27 +141,39 @@ function shown(text) {
   return `${pretty.slice(0, SHOWN)}\n… and ${(pretty.length - SHOWN).toLocaleString("en")} more characters`;
 }
 
-const jsonSchema = (content) => content?.["application/json"]?.schema;
+const jsonSchema = (content) => content?.[JSON_TYPE]?.schema;
+
+/** Whether a request changes documents. */
+const changes = (method, operation) => method !== "GET" && operation.tags.includes("documents");
+
+/** What a body is sent as, and what it is to begin with; no type where there is none. */
+function bodyOf(operation) {
+  const content = operation.requestBody?.content;
+  if (!content) return {};
+  const [first] = Object.keys(content);
+  if (first !== JSON_TYPE) return { type: first, text: "" };
+  return { type: first, text: JSON.stringify(resolved(content[first].schema).examples?.[0] ?? {}, null, 2) };
+}
 
 function tryForm(method, path, operation) {
   const parameters = operation.parameters ?? [];
-  const schema = jsonSchema(operation.requestBody?.content);
-  const example = schema && (resolved(schema).examples?.[0] ?? {});
-  const text = schema && JSON.stringify(example, null, 2);
+  const { type, text } = bodyOf(operation);
   const answer = el("div", { class: "response", "aria-live": "polite" });
   const command = el("pre", { class: "curl" });
   const form = el(
     "form", { class: "try", autocomplete: "off" },
     parameters.map(parameterRow),
-    schema ? el("textarea", { rows: text.split("\n").length + 1, value: text, spellcheck: false, "aria-label": "Body" }) : null,
+    type ? el("textarea", { rows: text.split("\n").length + 1, value: text, spellcheck: false, "aria-label": `Body, ${type}` }) : null,
     el("p", {}, el("button", { type: "submit" }, "Send")),
     command,
   );
-  const show = () => { command.textContent = curl(method, requestOf(path, form)); };
+  const show = () => { command.textContent = curl(method, requestOf(path, form), type); };
   form.addEventListener("input", show);
-  form.addEventListener("submit", (event) => {
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    send(method, requestOf(path, form), answer);
+    const request = requestOf(path, form);
+    if (changes(method, operation) && !(await confirmed("Change documents?", `${method} ${request.address}`, "Send it"))) return;
+    send(method, request, type, answer);
   });
   show();
   return [form, answer];

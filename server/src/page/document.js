@@ -97,8 +97,8 @@ function metadataNode(fields, page) {
   );
 }
 
-/** The bar above a document; `page` offers `close()`. */
-function barNode(id, page, onJump) {
+/** The bar above a document; `page` offers `close()`. Buttons without a listener are left out. */
+function barNode(id, page, { onJump = null, onDelete = null } = {}) {
   return el(
     "div",
     { class: "document-bar" },
@@ -107,13 +107,18 @@ function barNode(id, page, onJump) {
       "nav",
       { "aria-label": "Document" },
       onJump ? el("button", { type: "button", onclick: onJump }, "To the passage") : null,
+      onDelete ? el("button", { type: "button", onclick: onDelete }, "Delete\u2026") : null,
       el("button", { type: "button", onclick: page.close, "aria-label": "Close the document", "aria-keyshortcuts": "Escape" }, "Close"),
     ),
   );
 }
 
-/** Fills `panel` with a document and scrolls to its passage. */
-export function showDocument(panel, body, page) {
+/**
+ * Fills `panel` with a document and scrolls to its passage.
+ *
+ * @param onDelete - where it may be deleted; else null.
+ */
+export function showDocument(panel, body, page, onDelete) {
   const opening = body.blocks.find((block) => block.kind === "heading");
   const openingText = opening?.pieces.map((piece) => piece.text).join("");
   const nodes = blockNodes(body.blocks);
@@ -129,15 +134,15 @@ export function showDocument(panel, body, page) {
   );
   const passage = content.querySelector(".in-passage");
   const jump = () => passage.scrollIntoView({ block: "start" });
-  panel.replaceChildren(barNode(body.document, page, passage ? jump : null), content);
+  panel.replaceChildren(barNode(body.document, page, { onJump: passage ? jump : null, onDelete }), content);
   if (passage) jump();
   else panel.scrollTop = 0;
 }
 
-/** Fills `panel` with a message instead. */
-export function showDocumentMessage(panel, id, message, page) {
+/** Fills `panel` with a message instead: an error, unless its role is `status`. */
+export function showDocumentMessage(panel, id, message, page, { role = "alert" } = {}) {
   panel.replaceChildren(
-    barNode(id, page, null),
-    el("article", { class: "document-body" }, el("p", { class: "notice error", role: "alert" }, message)),
+    barNode(id, page),
+    el("article", { class: "document-body" }, el("p", { class: role === "alert" ? "notice error" : "notice", role }, message)),
   );
 }

@@ -4,7 +4,7 @@ import { byId, el } from "./dom.js";
 
 const LIST = [
   [["/"], "write a query or a question"],
-  [["1", "2", "3"], "search, ask, compare"],
+  [["1", "2", "3"], "search, ask, compare; 4 changes, where documents may be"],
   [["↓", "↑"], "next and previous passage; j and k do the same"],
   [["Enter"], "open the passage in its document"],
   [["w"], "why this passage was found"],
@@ -59,6 +59,7 @@ export function listenForKeys(shell) {
     1: () => shell.openView(0),
     2: () => shell.openView(1),
     3: () => shell.openView(2),
+    4: () => shell.openView(3),
   };
   const onPassages = {
     ArrowDown: () => move(shell.view(), 1),
@@ -70,7 +71,7 @@ export function listenForKeys(shell) {
     n: () => press("button.irrelevant"),
   };
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || list.open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
     if (event.key === "Escape") {
       if (event.defaultPrevented) return;
       if (shell.isOpen()) return event.preventDefault(), shell.close();

@@ -1,6 +1,7 @@
 // The document beside or over the view, as the state says.
 
 import * as api from "./api.js";
+import { deleteDocument } from "./deletion.js";
 import { showDocument, showDocumentMessage } from "./document.js";
 import { byId, sentence } from "./dom.js";
 
@@ -36,7 +37,10 @@ export function createPanel(shell) {
         if (error.parameter !== "start" && error.parameter !== "end") throw error;
         return api.getDocument({ ...target, start: null, end: null }, mine.signal);
       });
-      if (mine === reading) showDocument(panel, body, shell);
+      if (mine !== reading) return;
+      const place = { id: body.document, collection: body.collection };
+      const canDelete = shell.writable().some(({ name }) => name === body.collection);
+      showDocument(panel, body, shell, canDelete ? () => deleteDocument(panel, place, shell) : null);
     } catch (error) {
       if (error.name === "AbortError" || mine !== reading) return;
       shown = "";
@@ -44,5 +48,5 @@ export function createPanel(shell) {
     }
   }
 
-  return { root: panel, show };
+  return { root: panel, show, outdate: () => (shown = "") };
 }

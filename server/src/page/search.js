@@ -221,6 +221,7 @@ export function createSearch(shell) {
   return {
     root: byId("search-view"),
     show,
+    outdate: () => (shown = null),
     focus: () => (queryInput.focus(), queryInput.select()),
   };
 }

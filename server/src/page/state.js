@@ -3,7 +3,7 @@
 export const DEFAULT_TOP = 10;
 
 /** Path of each view; the server answers all of them with the same page. */
-const PATHS = { search: "/", ask: "/ask", compare: "/compare" };
+const PATHS = { search: "/", ask: "/ask", compare: "/compare", changes: "/changes" };
 
 export const VIEWS = Object.keys(PATHS);
 
