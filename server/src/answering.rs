@@ -7,16 +7,17 @@
 //! connection is closed, and no further stage begins.
 
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use answer::model::{StructuredError, Usage};
 use answer::{
-    AnswerError, AnswerRequest, Retrieved, Rewritten, Standalone, Turn, WriteError, retrieve,
-    rewrite, write,
+    AnswerError, AnswerRequest, AnswerTimings, Retrieved, Rewritten, Standalone, Turn, WriteError,
+    retrieve, rewrite, write,
 };
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use corpora::LoggedSearch;
 use engine::Searcher;
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -24,8 +25,11 @@ use tokio::task::JoinHandle;
 
 use crate::collections::Collection;
 use crate::error::{ApiError, Chain};
-use crate::query_log::logged;
+use crate::query_log;
 use crate::state::AppState;
+use crate::telemetry::metrics::AnsweredBy;
+use crate::telemetry::traces::Stage;
+use crate::telemetry::{RequestScope, Searched, observe};
 use crate::wire::{AnswerBody, Asked, Question, RetrievalBody, Writer, charge_waiting, shortened};
 
 /// What is known before the answer is.
@@ -41,6 +45,7 @@ pub(crate) type Ending = Result<Box<AnswerBody>, ApiError>;
 
 /// A question that is being answered, in a task of its own.
 pub(crate) struct Answering {
+    logged: Arc<OnceLock<Arc<LoggedSearch>>>,
     steps: UnboundedReceiver<Step>,
     ended: JoinHandle<Result<Option<AnswerBody>, ApiError>>,
 }
@@ -57,8 +62,19 @@ impl Answering {
         question: Question,
     ) -> Self {
         let (steps, received) = unbounded_channel();
-        let work = Work { state, collection, filter, steps };
-        Self { steps: received, ended: tokio::spawn(work.run(question)) }
+        let logged = Arc::default();
+        let work = Work { state, collection, filter, steps, logged: Arc::clone(&logged) };
+        let work = work.run(question);
+        let ended = match RequestScope::current() {
+            Some(scope) => tokio::spawn(scope.around(work)),
+            None => tokio::spawn(work),
+        };
+        Self { logged, steps: received, ended }
+    }
+
+    /// The line that the query log has of its search, once it was searched for.
+    pub(crate) fn log_line(&self) -> Arc<OnceLock<Arc<LoggedSearch>>> {
+        Arc::clone(&self.logged)
     }
 
     /// The next step; `None` when [`Self::ending`] is next.
@@ -91,6 +107,12 @@ impl Answering {
     ) -> Result<Response, ApiError> {
         let Some(first) = self.step().await else {
             return Err(self.ending().await.err().unwrap_or(ApiError::Internal));
+        };
+        // The rest is told after the handler has returned, outside its scope.
+        let scope = RequestScope::current();
+        let mut tell = move |told| match &scope {
+            Some(scope) => scope.enter(|| tell(told)),
+            None => tell(told),
         };
         let begun = tell(Told::Step(first));
         let rest = stream::unfold(Some((self, tell)), |running| async move {
@@ -141,16 +163,27 @@ struct Work {
     collection: Arc<Collection>,
     filter: Option<String>,
     steps: UnboundedSender<Step>,
+    logged: Arc<OnceLock<Arc<LoggedSearch>>>,
 }
 
 impl Work {
     async fn run(self, question: Question) -> Result<Option<AnswerBody>, ApiError> {
         let Question { writer, request, standalone, rewrite_after, wants_stream: _ } = question;
         let asked = Understood { request, standalone, not_rewritten: false };
-        match writer {
+        let (state, collection) = (self.state.clone(), Arc::clone(&self.collection));
+        let by = if writer.is_some() { AnsweredBy::Model } else { AnsweredBy::Documents };
+        let ended = match writer {
             Some(writer) => self.written(asked, rewrite_after, writer).await,
             None => self.extracted(asked).await,
-        }
+        };
+        let abstained = match &ended {
+            Ok(Some(body)) => Some(body.abstained),
+            // Whoever left wanted no answer.
+            Ok(None) => return ended,
+            Err(_) => None,
+        };
+        state.metrics().answers.answered(collection.name(), by, abstained);
+        ended
     }
 
     /// With sentences of the documents: one piece of work, in one place of the queue.
@@ -159,13 +192,16 @@ impl Work {
         let work = move |waited| {
             charge_waiting(&mut asked.request.search, waited);
             let searcher = self.collection.searcher();
-            let retrieved = self.retrieve(&searcher, &asked.request)?;
+            let retrieved = self.retrieve(&searcher, &asked.request, waited)?;
             if !self.found(&asked, &retrieved) {
                 return Ok(None);
             }
+            let started = SystemTime::now();
             let outcome = retrieved
                 .extract(&searcher, &asked.request)
                 .map_err(|error| self.refusal(error))?;
+            let AnswerTimings { answer, verify, .. } = outcome.timings_ms;
+            trace_stages(started, &[("extract", answer), ("verify", verify)]);
             // Together the pieces are the answer's text.
             for claim in &outcome.answer.claims {
                 let piece = format!("{}{}", claim.lead, claim.marked());
@@ -198,7 +234,7 @@ impl Work {
         let work = move |waited| {
             charge_waiting(&mut asked.request.search, waited);
             let searcher = self.collection.searcher();
-            let retrieved = self.retrieve(&searcher, &asked.request)?;
+            let retrieved = self.retrieve(&searcher, &asked.request, waited)?;
             Ok::<_, ApiError>((self, searcher, asked, retrieved))
         };
         let (this, searcher, asked, retrieved) = state.admission().run(work).await??;
@@ -225,9 +261,11 @@ impl Work {
         written.usage = [spent, written.usage].into_iter().sum();
         let took = asked_at.elapsed();
         let work = move |_waited| {
+            let started = SystemTime::now();
             let outcome = retrieved
                 .ground(&searcher, &asked.request, &written.reply, took)
                 .map_err(|error| this.refusal(error))?;
+            trace_stages(started, &[("verify", outcome.timings_ms.verify)]);
             Ok(Some(AnswerBody::new(this.said(&asked), outcome, Some(&written))))
         };
         state.admission().run(work).await?
@@ -237,12 +275,27 @@ impl Work {
         &self,
         searcher: &Searcher,
         request: &AnswerRequest,
+        waited: Duration,
     ) -> Result<Retrieved, ApiError> {
+        let started = SystemTime::now();
         let retrieved = retrieve(searcher, request).map_err(|error| self.refusal(error))?;
-        if let Some(log) = self.state.query_log() {
-            let (filter, found) = (self.filter.as_deref(), &retrieved.found);
-            log.record(logged(&request.search, filter, &self.collection, found));
+        let searched = Searched {
+            request: &request.search,
+            filter: self.filter.as_deref(),
+            collection: &self.collection,
+            outcome: &retrieved.found,
+            started,
+            waited,
+        };
+        observe(&self.state, &searched);
+        if let Some(line) = query_log::line(&self.state, &searched) {
+            query_log::keep(&self.state, &line);
+            // Set once: a question is searched for once.
+            let _ = self.logged.set(line);
         }
+        let AnswerTimings { search, context, .. } = retrieved.timings_ms;
+        let searched = Duration::from_secs_f64(search / 1e3);
+        trace_stages(started + searched, &[("context", context)]);
         Ok(retrieved)
     }
 
@@ -269,6 +322,15 @@ impl Work {
                 ApiError::IndexFailed
             }
         }
+    }
+}
+
+/// Makes spans of stages that followed each other.
+fn trace_stages(mut started: SystemTime, stages: &[(&'static str, f64)]) {
+    let Some(scope) = RequestScope::current() else { return };
+    for &(name, took_ms) in stages {
+        scope.trace().stage(Stage { name, started, took_ms });
+        started += Duration::from_secs_f64(took_ms / 1e3);
     }
 }
 

@@ -1,17 +1,25 @@
 //! The indexes a server answers from, by name.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use engine::{
     Index, RerankOptions, RerankPipeline, SearchError, SearchRequest, Searcher, Strategy,
 };
 
+use ingest::pipeline::LiveIngest;
+
+use crate::access::Sight;
 use crate::error::ApiError;
+use crate::limits::Limits;
+use crate::live::LiveIndex;
 
 /// Any error of a caller's opener.
 pub type OpenError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What is searched for before anybody asks.
+const WARM_UP: &str = "warm up";
 
 type Opener = Box<dyn FnOnce() -> Result<Opened, OpenError> + Send>;
 
@@ -24,18 +32,34 @@ pub struct LoadedReranker {
     pub options: RerankOptions,
 }
 
+/// Waits for an index's encoder and gives it to the index; returns what reads and encodes
+/// documents for it, where clients may put some.
+pub(crate) type AttachEncoder = Box<dyn FnOnce() -> Result<Option<LiveIngest>, OpenError> + Send>;
+
 /// What a caller's opener gives: an index, perhaps with a reranker.
-#[derive(Clone, Debug)]
 pub struct Opened {
     /// The index.
     pub index: Arc<Index>,
     /// What reranks its results unless a request says otherwise; `None` without.
     pub reranker: Option<LoadedReranker>,
+    /// For an index of [`Index::open_before_encoder`]: called on a thread of its own once
+    /// words can be searched, and ends when vectors can be too. `None` where the index has
+    /// its encoder, or none is wanted.
+    pub attach_encoder: Option<AttachEncoder>,
 }
 
 impl From<Arc<Index>> for Opened {
     fn from(index: Arc<Index>) -> Self {
-        Self { index, reranker: None }
+        Self { index, reranker: None, attach_encoder: None }
+    }
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened")
+            .field("index", &self.index)
+            .field("reranker", &self.reranker)
+            .finish_non_exhaustive()
     }
 }
 
@@ -65,9 +89,13 @@ impl CollectionSource {
         &self.name
     }
 
-    pub(crate) fn open(self) -> Result<Collection, OpenError> {
-        let Opened { index, reranker } = (self.open)()?;
-        Ok(Collection { reranker, ..Collection::new(self.name, index) })
+    /// A collection that answers searches for words, and what has to be waited for until
+    /// it answers all others.
+    pub(crate) fn open(self) -> Result<(Collection, Option<AttachEncoder>), OpenError> {
+        let Opened { index, reranker, attach_encoder } = (self.open)()?;
+        let collection = Collection::new(self.name, index);
+        collection.loading.store(true, Ordering::Relaxed);
+        Ok((Collection { reranker, ..collection }, attach_encoder))
     }
 }
 
@@ -83,6 +111,9 @@ pub struct Collection {
     name: String,
     index: Arc<Index>,
     reranker: Option<LoadedReranker>,
+    live: OnceLock<LiveIndex>,
+    /// Whether it is still being made ready for searches of every kind.
+    loading: AtomicBool,
     stale: AtomicBool,
     opened: i64,
 }
@@ -90,14 +121,41 @@ pub struct Collection {
 impl Collection {
     /// Names an index.
     pub fn new(name: impl Into<String>, index: Arc<Index>) -> Self {
-        let (stale, opened) = (AtomicBool::new(false), jiff::Timestamp::now().as_second());
-        Self { name: name.into(), index, reranker: None, stale, opened }
+        let opened = jiff::Timestamp::now().as_second();
+        let (loading, stale) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self {
+            name: name.into(),
+            index,
+            reranker: None,
+            live: OnceLock::new(),
+            loading,
+            stale,
+            opened,
+        }
     }
 
     /// The same with a reranker.
     #[must_use]
     pub fn with_reranker(self, reranker: LoadedReranker) -> Self {
         Self { reranker: Some(reranker), ..self }
+    }
+
+    /// The same, open to changes by clients. Starts a thread that makes them.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn writable(self, ingest: LiveIngest, limits: &Limits) -> std::io::Result<Self> {
+        self.take_changes(ingest, limits)?;
+        Ok(self)
+    }
+
+    /// Opens it to changes, if it is not open to them.
+    pub(crate) fn take_changes(&self, ingest: LiveIngest, limits: &Limits) -> std::io::Result<()> {
+        let index = Arc::clone(&self.index);
+        let live = LiveIndex::start(&self.name, index, ingest, limits.writes())?;
+        // A second one ends when it is dropped.
+        let _ = self.live.set(live);
+        Ok(())
     }
 
     /// What clients call it.
@@ -113,6 +171,11 @@ impl Collection {
     /// The reranker.
     pub fn reranker(&self) -> Option<&LoadedReranker> {
         self.reranker.as_ref()
+    }
+
+    /// What takes changes to it; `None` where it is only read.
+    pub(crate) fn live(&self) -> Option<&LiveIndex> {
+        self.live.get()
     }
 
     /// When it was opened: seconds since 1970.
@@ -141,15 +204,30 @@ impl Collection {
         self.stale.swap(stale, Ordering::Relaxed) != stale
     }
 
-    /// Runs one search, so that the first user does not wait for the encoder's
-    /// first run and the index's first pages.
+    /// Whether models are still being loaded: words are searched, and whatever wants
+    /// more says what was left out.
+    pub(crate) fn is_loading(&self) -> bool {
+        self.loading.load(Ordering::Relaxed)
+    }
+
+    /// Searches for a word, so that the first user does not wait for the index's first
+    /// pages.
+    pub(crate) fn warm_up_words(&self) -> Result<(), SearchError> {
+        let request = SearchRequest { strategy: Strategy::Lexical, ..SearchRequest::new(WARM_UP) };
+        self.searcher().search(&request).map(|_| ())
+    }
+
+    /// Runs one search with everything there is, so that the first user does not wait for
+    /// the models' first run either. The collection is loading no more.
     pub(crate) fn warm_up(&self) -> Result<(), SearchError> {
-        let mut request = SearchRequest::new("warm up");
+        let mut request = SearchRequest::new(WARM_UP);
         if self.index.encoder().is_none() {
             request.strategy = Strategy::Lexical;
         }
         request.rerank = self.reranker.as_ref().map(|reranker| reranker.options);
-        self.searcher().search(&request).map(|_| ())
+        self.searcher().search(&request)?;
+        self.loading.store(false, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -181,13 +259,23 @@ impl Collections {
     /// # Errors
     /// [`CollectionsError`] when there is none, or names are empty or repeated.
     pub fn new(collections: Vec<Collection>) -> Result<Self, CollectionsError> {
-        check_names(collections.iter().map(Collection::name))?;
-        Ok(Self(collections.into_iter().map(Arc::new).collect()))
+        Self::shared(collections.into_iter().map(Arc::new).collect())
+    }
+
+    pub(crate) fn shared(collections: Vec<Arc<Collection>>) -> Result<Self, CollectionsError> {
+        check_names(collections.iter().map(|collection| collection.name()))?;
+        Ok(Self(collections))
     }
 
     /// Every collection, the default first.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Collection>> {
         self.0.iter()
+    }
+
+    /// Those that exist for a caller.
+    pub(crate) fn within(&self, sight: &Sight) -> Self {
+        let seen = self.0.iter().filter(|collection| sight.holds(collection.name()));
+        Self(seen.map(Arc::clone).collect())
     }
 
     pub(crate) fn get(&self, name: Option<&str>) -> Result<Arc<Collection>, ApiError> {

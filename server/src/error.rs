@@ -1,17 +1,20 @@
 //! Everything a request can be refused for, and how it is told.
 //!
 //! A response that is not a success has the body
-//! `{"error": {"code", "message", "parameter"?, "value"?, "limit"?}}`: the code
-//! is for programs and stable, the message for people. What went wrong inside
+//! `{"error": {"code", "message", "parameter"?, "value"?, "limit"?, "request_id"?}}`: the
+//! code is for programs and stable, the message for people. What went wrong inside
 //! is logged, not told: messages of index files name local paths.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use engine::SearchError;
 use engine::filter::FilterError;
+use engine::{EncodeError, SearchError};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::access::Scope;
+use crate::telemetry::RequestScope;
 
 /// Longest echo of a refused value, in characters.
 const MAX_ECHO_CHARS: usize = 120;
@@ -76,6 +79,29 @@ pub(crate) enum ApiError {
     /// The feedback could not be written.
     #[error("the feedback could not be kept; the server's log says why")]
     FeedbackLost,
+    /// Nothing may be changed.
+    #[error("collection {collection:?} is served to be read; start the server with `--writable`")]
+    ReadOnly { collection: String },
+    /// A document cannot be indexed.
+    #[error("the document was refused: {reason}")]
+    Refused { reason: String },
+    /// No reader for the body.
+    #[error(
+        "the body must be of a type that is read, not {found}: application/json, text/markdown, text/html, text/plain, application/pdf or a DOCX's for a document, application/x-ndjson for many"
+    )]
+    UnreadableMediaType { found: String },
+    /// Too many changes wait already.
+    #[error("{waiting} changes wait already, of {limit} that may; try again")]
+    WritesQueued { waiting: usize, limit: usize },
+    /// A change was lost.
+    #[error("the change was not made: {reason}")]
+    ChangeLost { reason: String },
+    /// The server takes no changes any more.
+    #[error("the server is stopping")]
+    Stopping,
+    /// No such job.
+    #[error("there is no job {id:?}; the latest thousand are remembered, until the server ends")]
+    UnknownJob { id: String },
     /// An encoder or a reranker failed.
     #[error("the model failed on these texts; the server's log says why")]
     ModelFailed,
@@ -84,9 +110,31 @@ pub(crate) enum ApiError {
         "this server does not answer to the host {host:?}; allow it with `trovato serve --allow-host`"
     )]
     ForeignHost { host: String },
+    /// A key is asked for and none was sent.
+    #[error("this server asks for a key; send `Authorization: Bearer KEY` or `X-Api-Key: KEY`")]
+    NoKey,
+    /// What was sent is no key, or none of this server's.
+    #[error("this server does not know the key that was sent; it is misspelt, or was revoked")]
+    UnknownKey,
+    /// The key was good once.
+    #[error("the key that was sent has expired at {expired}")]
+    ExpiredKey { expired: String },
+    /// The key is for something else.
+    #[error("the key that was sent lacks the scope `{scope}`, which this route needs")]
+    MissingScope { scope: Scope },
+    /// The key was used too often.
+    #[error(
+        "the key that was sent may ask {per_minute} times a minute; try again in {retry_after_s} s"
+    )]
+    RateLimited { per_minute: u32, retry_after_s: u64 },
     /// The indexes are still being opened.
     #[error("the indexes are still being opened; /readyz tells when they are")]
     Starting,
+    /// An encoder is still being loaded, and words alone were not asked for.
+    #[error(
+        "the encoder is still being loaded, and until then only words are searched; /readyz tells when it is"
+    )]
+    Loading,
     /// Too many requests wait already.
     #[error("all searches are busy and {limit} requests wait already; try again")]
     Overloaded { limit: usize },
@@ -154,6 +202,7 @@ impl ApiError {
                 reason: error.to_string(),
                 value: None,
             },
+            SearchError::Encode(EncodeError::Loading) => Self::Loading,
             SearchError::NoReranker => Self::InvalidParameter {
                 parameter: "rerank".to_owned(),
                 reason: error.to_string(),
@@ -209,6 +258,17 @@ impl ApiError {
                 (BAD, "too_long", Figures::of(parameter).limit(*limit as u64))
             }
             Self::ForeignHost { .. } => (StatusCode::FORBIDDEN, "foreign_host", none()),
+            Self::NoKey => (StatusCode::UNAUTHORIZED, "missing_key", none()),
+            Self::UnknownKey => (StatusCode::UNAUTHORIZED, "unknown_key", none()),
+            Self::ExpiredKey { .. } => (StatusCode::UNAUTHORIZED, "expired_key", none()),
+            Self::MissingScope { scope } => {
+                let figures = Figures::of("scope").value(scope.name());
+                (StatusCode::FORBIDDEN, "missing_scope", figures)
+            }
+            Self::RateLimited { per_minute, .. } => {
+                let figures = none().limit(u64::from(*per_minute));
+                (StatusCode::TOO_MANY_REQUESTS, "rate_limited", figures)
+            }
             Self::UnknownRoute { .. } => (StatusCode::NOT_FOUND, "unknown_route", none()),
             Self::UnknownCollection { name, .. } => {
                 let figures = Figures::of("collection").value(name);
@@ -225,6 +285,19 @@ impl ApiError {
             Self::NoModel { .. } => {
                 (StatusCode::NOT_FOUND, "model_not_found", Figures::of("model"))
             }
+            Self::ReadOnly { collection } => {
+                let figures = Figures::of("collection").value(collection);
+                (StatusCode::FORBIDDEN, "read_only", figures)
+            }
+            Self::Refused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "document_refused", none()),
+            Self::WritesQueued { limit, .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "writes_queued", none().limit(*limit as u64))
+            }
+            Self::ChangeLost { .. } => (BUSY, "change_lost", none()),
+            Self::Stopping => (BUSY, "stopping", none()),
+            Self::UnknownJob { id } => {
+                (StatusCode::NOT_FOUND, "unknown_job", Figures::of("job").value(id))
+            }
             Self::NoFeedback => (StatusCode::NOT_FOUND, "no_feedback", none()),
             Self::FeedbackLost => (FAILED, "feedback_lost", none()),
             Self::ModelFailed => (FAILED, "model_failed", none()),
@@ -235,10 +308,10 @@ impl ApiError {
                 let figures = none().limit(*limit as u64);
                 (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", figures)
             }
-            Self::UnsupportedMediaType { .. } => {
+            Self::UnsupportedMediaType { .. } | Self::UnreadableMediaType { .. } => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", none())
             }
-            Self::Starting => (BUSY, "starting", none()),
+            Self::Starting | Self::Loading => (BUSY, "starting", none()),
             Self::Overloaded { limit } => (BUSY, "overloaded", none().limit(*limit as u64)),
             Self::TimedOut { limit_ms } => (BUSY, "timed_out", none().limit(*limit_ms)),
             Self::IndexFailed => (FAILED, "index_failed", none()),
@@ -301,13 +374,42 @@ struct ErrorDetail {
     message: String,
     #[serde(flatten)]
     figures: Figures,
+    /// The request, as the header `X-Request-Id` and the server's log name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
 }
 
 impl ApiError {
     /// The body that tells it, for where there is no status any more.
     pub(crate) fn body(&self) -> impl Serialize + use<> {
         let (_, code, figures) = self.parts();
-        ErrorBody { error: ErrorDetail { code, message: self.to_string(), figures } }
+        let request_id = RequestScope::current().map(|scope| scope.id().to_owned());
+        ErrorBody { error: ErrorDetail { code, message: self.to_string(), figures, request_id } }
+    }
+}
+
+impl ApiError {
+    /// When it may be tried again, in seconds.
+    fn retry_after_seconds(&self) -> Option<u64> {
+        if let Self::RateLimited { retry_after_s, .. } = self {
+            return Some(*retry_after_s);
+        }
+        let soon = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+        soon.contains(&self.parts().0).then_some(RETRY_AFTER_SECONDS)
+    }
+
+    /// How a client is asked for a key (RFC 6750, section 3).
+    fn challenge(&self) -> Option<HeaderValue> {
+        let told = if let Self::MissingScope { scope } = self {
+            format!("Bearer realm=\"trovato\", error=\"insufficient_scope\", scope=\"{scope}\"")
+        } else if matches!(self, Self::NoKey) {
+            "Bearer realm=\"trovato\"".to_owned()
+        } else if self.parts().0 == StatusCode::UNAUTHORIZED {
+            "Bearer realm=\"trovato\", error=\"invalid_token\"".to_owned()
+        } else {
+            return None;
+        };
+        HeaderValue::try_from(told).ok()
     }
 }
 
@@ -315,12 +417,15 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, ..) = self.parts();
         let mut response = (status, Json(self.body())).into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after_seconds() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = self.challenge() {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
         // For the middleware, which knows whether the route speaks another shape.
         response.extensions_mut().insert(self);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            let after = HeaderValue::from(RETRY_AFTER_SECONDS);
-            response.headers_mut().insert(header::RETRY_AFTER, after);
-        }
         response
     }
 }

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::de::DeserializeOwned;
 
@@ -76,6 +76,15 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     })?;
     json.end().map_err(|error| ApiError::MalformedJson { reason: error.to_string() })?;
     Ok(parsed)
+}
+
+/// Whether the client wants nothing from a cache.
+pub(crate) fn wants_fresh(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok());
+    let mut directives = value.unwrap_or_default().split(',').map(str::trim);
+    directives.any(|directive| {
+        ["no-cache", "no-store"].iter().any(|name| directive.eq_ignore_ascii_case(name))
+    })
 }
 
 /// The rest of the path, percent-decoded.

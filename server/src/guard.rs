@@ -1,5 +1,5 @@
-//! The one middleware around every route: host check, time limit, panics,
-//! response headers, and one line in the log.
+//! The one middleware around every route: host check, keys, time limit, panics,
+//! response headers, the request's id, and one line in the log.
 
 use std::any::Any;
 use std::time::Instant;
@@ -10,14 +10,14 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::Instrument;
 
+use crate::access::admit;
 use crate::error::ApiError;
 use crate::openai_error::ErrorShape;
 use crate::state::AppState;
-
-/// The number of a request, which its log lines carry.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::telemetry::REQUEST_ID;
+use crate::telemetry::Refused;
+use crate::telemetry::RequestScope;
 
 /// Headers of every response. The page is made of own files and text nodes, so
 /// the policy needs no exception: nothing inline, nothing from elsewhere, never
@@ -59,30 +59,45 @@ pub(crate) struct RequestNumber(pub(crate) u64);
 
 async fn guard(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = state.next_request();
-    request.extensions_mut().insert(RequestNumber(id));
-    // The path without its query: what users look for is not for the log.
-    let span = tracing::info_span!(
-        "request", id, method = %request.method(), path = request.uri().path()
-    );
+    let number = state.next_request();
+    let scope = RequestScope::begin(&request, number, state.traces());
+    let in_flight = state.metrics().http.begin(&request);
+    request.extensions_mut().insert(RequestNumber(number));
+    // For handlers that run in tasks of a library's, which no task-local reaches.
+    request.extensions_mut().insert(scope.clone());
     let shape = ErrorShape::of_path(request.uri().path());
-    let response = answer(&state, request, next).instrument(span.clone()).await;
+    let response = scope.around(answer(&state, request, next)).await;
     let mut response = shape.applied_to(response);
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
         // A page with another policy has said so.
         headers.entry(name).or_insert(value);
     }
-    headers.insert(REQUEST_ID, HeaderValue::from(id));
+    // An id is made of characters that a header may have.
+    if let Ok(id) = HeaderValue::from_str(scope.id()) {
+        headers.insert(REQUEST_ID, id);
+    }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let elapsed_ms = started.elapsed().as_secs_f64() * 1e3;
-    span.in_scope(|| tracing::info!(status = response.status().as_u16(), elapsed_ms, "answered"));
+    let status = response.status().as_u16();
+    in_flight.answered(status);
+    scope.trace().answered(status);
+    scope.enter(|| tracing::info!(status, elapsed_ms, "answered"));
     response
 }
 
-async fn answer(state: &AppState, request: Request, next: Next) -> Response {
+async fn answer(state: &AppState, mut request: Request, next: Next) -> Response {
     if let Some(host) = state.hosts().refused(request.uri(), request.headers()) {
         return ApiError::ForeignHost { host }.into_response();
+    }
+    if let Err(refused) = admit(state, &mut request) {
+        let limited = matches!(refused, ApiError::RateLimited { .. });
+        state.metrics().count_refused(if limited {
+            Refused::RateLimited
+        } else {
+            Refused::Unauthorised
+        });
+        return refused.into_response();
     }
     let limits = state.limits();
     let may_write = ANSWER_ROUTES.contains(&request.uri().path());

@@ -14,6 +14,14 @@ impl LanguageModels {
         Self(Vec::new())
     }
 
+    /// The same models, each wrapped.
+    pub(crate) fn each(
+        self,
+        wrap: impl Fn(Arc<dyn LanguageModel>) -> Arc<dyn LanguageModel>,
+    ) -> Self {
+        Self(self.0.into_iter().map(wrap).collect())
+    }
+
     /// The names that requests call them.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|model| model.name())

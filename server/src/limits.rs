@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use engine::SearchRequest;
 
+use crate::live::QueueLimits;
+
 /// What one request may ask for, and how many may be at work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -38,10 +40,25 @@ pub struct Limits {
     pub max_texts: usize,
     /// Longest body of such a request, whose texts are all in it.
     pub max_texts_body_bytes: usize,
+    /// Longest body of a request that changes documents.
+    pub max_write_bytes: usize,
+    /// Changes to a collection that may wait to be written; the next request is refused.
+    pub queued_writes: usize,
+    /// Bytes of the requests that may wait so.
+    pub queued_write_bytes: usize,
+    /// Memory for responses that may be asked for again; 0 keeps none.
+    pub cached_bytes: u64,
     /// Searches and documents worked on at once; by default one a core.
     pub concurrent_searches: usize,
     /// Requests that may wait for one of these places; the next one is refused.
     pub queued_searches: usize,
+    /// Connections that may be open; further ones wait until one ends.
+    pub max_connections: usize,
+    /// Longest head of a request: its address and all of its headers. At least 8 KiB; looked at
+    /// between reads, so a head that comes at once may have up to twice as much.
+    pub max_head_bytes: usize,
+    /// Most headers of a request.
+    pub max_headers: usize,
     /// Longest time in which a request's head must arrive, also from the moment
     /// a connection is opened or answered: idle connections end after it. Less
     /// than `drain_timeout`, so that a half-sent head cannot spoil an orderly end.
@@ -52,8 +69,18 @@ pub struct Limits {
     /// The same for answers, which a language model may write until its own limit; the
     /// default leaves that of a model, 120 s, some room for searching.
     pub answer_timeout: Duration,
+    /// Longest time in which a client takes nothing of its response: a connection that is
+    /// read no more is cut after it.
+    pub stall_timeout: Duration,
     /// How long a stopping server waits for requests under way.
     pub drain_timeout: Duration,
+}
+
+impl Limits {
+    /// How many changes to a collection may wait.
+    pub(crate) fn writes(&self) -> QueueLimits {
+        QueueLimits { changes: self.queued_writes, bytes: self.queued_write_bytes }
+    }
 }
 
 impl Default for Limits {
@@ -71,13 +98,21 @@ impl Default for Limits {
             max_document_bytes: 1 << 20,
             max_texts: 256,
             max_texts_body_bytes: 1 << 20,
+            max_write_bytes: 64 << 20,
+            cached_bytes: 64 << 20,
+            queued_writes: 100_000,
+            queued_write_bytes: 256 << 20,
             concurrent_searches: cores,
             // About half a second of work at the 10 ms a search may take: a
             // longer queue only makes answers that nobody waits for any more.
             queued_searches: 50 * cores,
+            max_connections: 1024,
+            max_head_bytes: 32 << 10,
+            max_headers: 64,
             head_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(30),
             answer_timeout: Duration::from_secs(150),
+            stall_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
         }
     }

@@ -117,12 +117,17 @@ impl Collections {
     /// of the first collection that has one.
     ///
     /// # Errors
-    /// [`ApiError::UnknownModel`], [`ApiError::NoModel`].
+    /// [`ApiError::UnknownModel`], [`ApiError::NoModel`]; [`ApiError::Loading`] while it
+    /// may still come.
     pub(crate) fn encoder(&self, model: Option<&str>) -> Result<Arc<dyn Encoder>, ApiError> {
         let task = "makes vectors";
         let advice = "serve an index that was built with an encoder";
         let encoders = self.having(|collection| collection.index().encoder().cloned());
-        named(model, (task, advice), &encoders, |encoder| encoder.name())
+        let found = named(model, (task, advice), &encoders, |encoder| encoder.name());
+        if found.is_err() && self.iter().any(|collection| collection.is_loading()) {
+            return Err(ApiError::Loading);
+        }
+        found
     }
 
     /// The reranker of this name or of the collection of this name; without a name,

@@ -43,7 +43,7 @@ impl ErrorShape {
             return response;
         }
         let mut reshaped = (error.parts().0, Json(OpenAiErrorBody::from(&error))).into_response();
-        for kept in [header::ALLOW, header::RETRY_AFTER] {
+        for kept in [header::ALLOW, header::RETRY_AFTER, header::WWW_AUTHENTICATE] {
             if let Some(value) = response.headers().get(&kept) {
                 reshaped.headers_mut().insert(kept, value.clone());
             }

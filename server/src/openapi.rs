@@ -4,14 +4,16 @@
 //! same everywhere or known only when the server runs is put in here: the limits of
 //! this very server, and the errors that any route may answer with.
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 
+use crate::access::{Needs, needs};
 use crate::error::ErrorBody;
 use crate::limits::Limits;
 use crate::openai_error::{ErrorShape, OpenAiErrorBody};
+use crate::state::AppState;
 use crate::wire::{AnswerRequestBody, ChatBody, EmbeddingsBody, SearchBody};
 
 /// What no route describes.
@@ -24,6 +26,7 @@ use crate::wire::{AnswerRequestBody, ChatBody, EmbeddingsBody, SearchBody};
     components(schemas(ErrorBody, OpenAiErrorBody)),
     tags(
         (name = "search", description = "Passages, documents, and what was said of them."),
+        (name = "documents", description = "Changes to what is searched, where the server was started with `--writable`."),
         (name = "models", description = "The models of the collections, for texts of one's own, in the shapes that clients of such services speak."),
         (name = "health", description = "For who watches the process."),
     )
@@ -35,19 +38,43 @@ pub(crate) fn start() -> Document {
     Start::openapi()
 }
 
-/// The document of a server with these limits.
+/// The document of this very server: its limits, and the keys it asks for.
 ///
 /// # Arguments
 /// * `described` - with all routes.
-pub(crate) fn finish(described: &Document, limits: &Limits) -> Value {
+pub(crate) fn finish(described: &Document, state: &AppState) -> Value {
     let mut document = serde_json::to_value(described).expect("strings and maps serialise");
+    if state.keys().is_some() {
+        ask_for_keys(&mut document);
+    }
     name_tails(&mut document);
     for operation in operations(&mut document) {
         add_errors(operation);
     }
-    state_limits(&mut document, limits);
+    state_limits(&mut document, state.limits());
     unwrap_lines(&mut document);
     document
+}
+
+/// Says which routes need a key, and which scope of it. Before [`name_tails`]: the table
+/// of what routes need has the router's patterns.
+fn ask_for_keys(document: &mut Value) {
+    document["components"]["securitySchemes"]["key"] = json!({
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key that `trovato keys create` made; `X-Api-Key: KEY` is the same.",
+    });
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).ok();
+            operation["security"] = match method.and_then(|method| needs(&method, path)) {
+                Some(Needs::Nothing) => json!([]),
+                Some(Needs::AnyKey) | None => json!([{"key": []}]),
+                Some(Needs::Scope(scope)) => json!([{"key": [scope.name()]}]),
+            };
+        }
+    }
 }
 
 /// `{*id}` is the router's way to say that an id may hold slashes; OpenAPI has none.
@@ -78,6 +105,8 @@ fn add_errors((path, operation): Operation<'_>) {
         ErrorShape::OpenAi => "OpenAiErrorBody",
     };
     let has_body = operation.contains_key("requestBody");
+    let is_guarded =
+        operation.get("security") != Some(&json!([])) && operation.contains_key("security");
     let has_input = has_body || operation.contains_key("parameters");
     let errors = [
         (
@@ -85,7 +114,21 @@ fn add_errors((path, operation): Operation<'_>) {
             has_input,
             "A parameter is unknown, missing, malformed or out of range.",
         ),
-        (StatusCode::FORBIDDEN, true, "The server does not answer to this host."),
+        (
+            StatusCode::UNAUTHORIZED,
+            is_guarded,
+            "The server asks for a key, and none or an unknown one was sent.",
+        ),
+        (
+            StatusCode::FORBIDDEN,
+            true,
+            "The server does not answer to this host, or the key lacks the scope.",
+        ),
+        (
+            StatusCode::TOO_MANY_REQUESTS,
+            is_guarded,
+            "The key was used too often; the header `Retry-After` says when to try again.",
+        ),
         (
             StatusCode::NOT_FOUND,
             has_input,

@@ -19,7 +19,7 @@ pub(crate) async fn run(state: AppState) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let Ok(collections) = state.collections() else { continue };
+        let Ok(collections) = state.all_collections() else { continue };
         for collection in collections.iter() {
             let collection = Arc::clone(collection);
             // Not through the gate for searches: a server at its limit must

@@ -12,8 +12,8 @@ use super::asked::Asked;
 use super::evidence::{BothSearched, Evidence};
 use super::refusal::Refusal;
 use super::search::{LeftOut, tell_left_out};
+use crate::access::Caller;
 use crate::error::ApiError;
-use crate::state::AppState;
 
 /// Levels of an explanation where the call does not say: down to what each word of the
 /// query contributes. The arithmetic below it is ten times as long.
@@ -81,7 +81,7 @@ pub(super) struct ExplainAnswer {
 
 /// Runs the tool.
 pub(super) async fn explain(
-    state: &AppState,
+    caller: &Caller,
     arguments: ExplainArguments,
 ) -> Result<ExplainAnswer, Refusal> {
     let ExplainArguments {
@@ -116,7 +116,7 @@ pub(super) async fn explain(
     }
     let of = Question { document, passage, depth: depth as usize };
     let found = move |asked: &Asked, outcome| ExplainAnswer::new(asked, of, outcome);
-    Asked::check(state, body)?.run(state, found).await
+    Asked::check(caller, body)?.run(caller, found).await
 }
 
 /// What is to be explained.

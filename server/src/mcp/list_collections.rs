@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::refusal::Refusal;
+use crate::access::Caller;
 use crate::collections::Collection;
 use crate::error::{ApiError, Chain};
-use crate::state::AppState;
 
 /// `list_collections` takes nothing.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -61,16 +61,16 @@ struct FieldEntry {
 
 /// Runs the tool.
 pub(super) async fn list_collections(
-    state: &AppState,
+    caller: &Caller,
     _: ListArguments,
 ) -> Result<ListAnswer, Refusal> {
-    let open: Vec<_> = state.collections()?.iter().cloned().collect();
+    let open: Vec<_> = caller.collections()?.iter().cloned().collect();
     let work = move |_waited| {
         let summaries: Result<_, ApiError> =
             open.iter().map(|collection| CollectionSummary::new(collection)).collect();
         Ok(ListAnswer { collections: summaries? })
     };
-    state.admission().run(work).await?
+    caller.state().admission().run(work).await?
 }
 
 impl CollectionSummary {

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::refusal::Refusal;
+use crate::access::Caller;
 use crate::collections::Collection;
 use crate::error::{ApiError, Chain};
-use crate::state::AppState;
 use crate::wire::{fields_body, parse_id};
 
 /// Text of one result where the call does not say: some 4,000 tokens of English.
@@ -77,17 +77,17 @@ pub(super) struct ReadAnswer {
 
 /// Runs the tool.
 pub(super) async fn read_document(
-    state: &AppState,
+    caller: &Caller,
     arguments: ReadArguments,
 ) -> Result<ReadAnswer, Refusal> {
-    let collection = state.collection(arguments.collection.as_deref())?;
-    let limit = state.limits().max_document_bytes;
+    let collection = caller.collection(arguments.collection.as_deref())?;
+    let limit = caller.state().limits().max_document_bytes;
     let work = move |_waited| {
         let document = stored(&collection, &arguments.document)?;
         let (asked, window) = arguments.window(&document.text, limit)?;
         Ok(ReadAnswer::new(collection.name(), document, asked, window))
     };
-    state.admission().run(work).await?
+    caller.state().admission().run(work).await?
 }
 
 /// The document with this id.

@@ -6,8 +6,8 @@ use rmcp::ErrorData;
 use rmcp::model::{ReadResourceResult, ResourceContents, ResourceTemplate};
 
 use super::read_document::stored;
+use crate::access::Caller;
 use crate::error::ApiError;
-use crate::state::AppState;
 
 const SCHEME: &str = "trovato://";
 
@@ -26,16 +26,17 @@ pub(super) fn template() -> ResourceTemplate {
 ///
 /// # Errors
 /// The protocol's errors: a resource has no other way to refuse.
-pub(super) async fn read(state: &AppState, uri: String) -> Result<ReadResourceResult, ErrorData> {
+pub(super) async fn read(caller: &Caller, uri: String) -> Result<ReadResourceResult, ErrorData> {
     let Some((collection, document)) = parse(&uri) else {
         let message = format!("{uri} is no {SCHEME}COLLECTION/DOCUMENT, percent-encoded");
         return Err(ErrorData::resource_not_found(message, None));
     };
     let refused = |error: ApiError| ErrorData::resource_not_found(error.to_string(), None);
-    let collection = state.collection(Some(&collection)).map_err(refused)?;
-    let limit = state.limits().max_document_bytes;
+    let collection = caller.collection(Some(&collection)).map_err(refused)?;
+    let limit = caller.state().limits().max_document_bytes;
     let work = move |_waited| stored(&collection, &document);
-    let text = state.admission().run(work).await.and_then(|found| found).map_err(refused)?.text;
+    let text =
+        caller.state().admission().run(work).await.and_then(|found| found).map_err(refused)?.text;
     if text.len() > limit {
         let message = format!(
             "{uri} has {} bytes, more than {limit}; read it in parts with read_document",

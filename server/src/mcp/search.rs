@@ -12,9 +12,9 @@ use super::asked::Asked;
 use super::budget::{self, Cut, Cuttable};
 use super::evidence::{BothSearched, Evidence};
 use super::refusal::Refusal;
+use crate::access::Caller;
 use crate::error::ApiError;
 use crate::query_log::logged;
-use crate::state::AppState;
 
 /// Hits where the call does not say: a model reads all of them.
 const DEFAULT_TOP: u64 = 5;
@@ -108,7 +108,7 @@ pub(super) struct LeftOut {
 
 /// Runs the tool.
 pub(super) async fn search(
-    state: &AppState,
+    caller: &Caller,
     arguments: SearchArguments,
 ) -> Result<SearchAnswer, Refusal> {
     let SearchArguments {
@@ -136,7 +136,7 @@ pub(super) async fn search(
         "rerank": rerank,
         "deadline_ms": deadline_ms,
     });
-    let log = state.query_log().cloned();
+    let log = caller.state().query_log().cloned();
     let found = move |asked: &Asked, outcome: SearchOutcome| {
         if let Some(log) = log {
             let Asked { collection, request, filter } = asked;
@@ -148,7 +148,7 @@ pub(super) async fn search(
         }
         answer
     };
-    Asked::check(state, body)?.run(state, found).await
+    Asked::check(caller, body)?.run(caller, found).await
 }
 
 impl SearchAnswer {

@@ -11,8 +11,9 @@ use super::handler::McpHandler;
 use crate::collections::{CollectionSource, check_names};
 use crate::hosts::HostPolicy;
 use crate::limits::Limits;
+use crate::opening::open_all;
 use crate::refresh;
-use crate::serve::{AbortOnDrop, ServerError, open_all};
+use crate::serve::{AbortOnDrop, ServerError};
 use crate::state::AppState;
 
 /// Why a client could not be served to its end.
@@ -68,7 +69,13 @@ where
     let (opened, is_open) = watch::channel(false);
     let handler = McpHandler::waiting(state.clone(), is_open);
     let mut answering = std::pin::pin!(answer(handler, input, output));
-    let opening = tokio::task::spawn_blocking(move || open_all(collections));
+    // An agent that calls once is better served late than by half of what there is.
+    let limits = state.limits().clone();
+    let opening = tokio::task::spawn_blocking(move || {
+        let (collections, loading) = open_all(collections)?;
+        loading.finish(&limits)?;
+        Ok::<_, ServerError>(collections)
+    });
     tokio::select! {
         done = opening => {
             state.publish(done.map_err(McpServerError::Panicked)??);

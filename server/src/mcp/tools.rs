@@ -13,8 +13,8 @@ use super::list_collections::{ListAnswer, ListArguments, list_collections};
 use super::read_document::{ReadAnswer, ReadArguments, read_document};
 use super::refusal::Refusal;
 use super::search::{SearchAnswer, SearchArguments, search};
+use crate::access::Caller;
 use crate::limits::Limits;
-use crate::state::AppState;
 
 const SEARCH: &str = "search";
 const READ_DOCUMENT: &str = "read_document";
@@ -59,16 +59,16 @@ pub(super) fn list(limits: &Limits) -> Vec<Tool> {
 
 /// Answers a call; `None` when there is no such tool.
 pub(super) async fn call(
-    state: &AppState,
+    caller: &Caller,
     name: &str,
     arguments: Option<JsonObject>,
 ) -> Option<CallToolResult> {
     let arguments = Value::Object(arguments.unwrap_or_default());
     Some(match name {
-        SEARCH => run(arguments, async |read| search(state, read).await).await,
-        READ_DOCUMENT => run(arguments, async |read| read_document(state, read).await).await,
-        EXPLAIN => run(arguments, async |read| explain(state, read).await).await,
-        LIST_COLLECTIONS => run(arguments, async |read| list_collections(state, read).await).await,
+        SEARCH => run(arguments, async |read| search(caller, read).await).await,
+        READ_DOCUMENT => run(arguments, async |read| read_document(caller, read).await).await,
+        EXPLAIN => run(arguments, async |read| explain(caller, read).await).await,
+        LIST_COLLECTIONS => run(arguments, async |read| list_collections(caller, read).await).await,
         _ => return None,
     })
 }

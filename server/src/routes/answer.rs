@@ -1,23 +1,30 @@
 //! `POST /v1/answer`: an answer with citations that were looked up, at once or as
 //! events.
 
-use axum::Json;
-use axum::extract::State;
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::response::sse::Event;
-use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::access::Caller;
 use crate::answering::{Answering, Step, Told};
+use crate::cache::{CacheKey, Kept, Made, Source};
+use crate::collections::Collection;
 use crate::error::ApiError;
-use crate::extract::JsonBody;
+use crate::extract::{JsonBody, wants_fresh};
+use crate::query_log;
 use crate::state::AppState;
-use crate::wire::{AnswerBody, AnswerRequestBody};
+use crate::wire::{AnswerBody, AnswerRequestBody, Question, json_bytes};
 
 /// Answer.
 ///
 /// An answer with citations that were looked up in the stored texts. With `stream` it
 /// comes as Server-Sent Events: `retrieval` with what was found, `token` for each piece,
-/// `answer` with the whole body, or `error` instead of it.
+/// `answer` with the whole body, or `error` instead of it. A whole answer to an equal
+/// question from the same generation of the index is given again, a model's too, which
+/// the header `X-Cache` tells; `Cache-Control: no-cache` has it made anew.
 #[utoipa::path(
     post,
     path = "/v1/answer",
@@ -29,19 +36,48 @@ use crate::wire::{AnswerBody, AnswerRequestBody};
     )))
 )]
 pub(super) async fn answer(
-    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
     JsonBody(body): JsonBody<AnswerRequestBody>,
 ) -> Result<Response, ApiError> {
-    let collection = state.collection(body.collection.as_deref())?;
+    let collection = caller.collection(body.collection.as_deref())?;
     let filter = body.filter.clone();
+    let state = caller.state().clone();
     let question =
         body.understand(state.limits(), collection.reranker(), state.language_models())?;
-    let wants_stream = question.wants_stream;
-    let answering = Answering::begin(state, collection, filter, question);
-    if wants_stream {
+    if question.wants_stream {
+        let answering = Answering::begin(state, collection, filter, question);
         return answering.into_events(|told| vec![tell(told)]).await;
     }
-    Ok(Json(answering.ending().await?).into_response())
+    let generation = collection.index().searcher().generation();
+    let key = CacheKey::new(collection.name(), generation, &question.identity());
+    let make = made(state.clone(), collection, filter, question);
+    let (kept, source) = if wants_fresh(&headers) {
+        let (Made::Lasting(kept) | Made::Passing(kept)) = make.await?;
+        (kept, Source::Made)
+    } else {
+        state.answers().get(key, make).await?
+    };
+    // One that was made has been logged when it was searched for.
+    state.metrics().count_cache("answers", source.into());
+    if let (Source::Kept, Some(line)) = (source, &kept.logged) {
+        query_log::keep(&state, line);
+    }
+    Ok(kept.into_response(source))
+}
+
+async fn made(
+    state: AppState,
+    collection: Arc<Collection>,
+    filter: Option<String>,
+    question: Question,
+) -> Result<Made, ApiError> {
+    let answering = Answering::begin(state, collection, filter, question);
+    let line = answering.log_line();
+    let answer = answering.ending().await?;
+    let is_whole = answer.is_whole();
+    let kept = Kept { body: json_bytes(&answer)?, logged: line.get().cloned() };
+    Ok(if is_whole { Made::Lasting(kept) } else { Made::Passing(kept) })
 }
 
 fn tell(told: Told) -> Event {

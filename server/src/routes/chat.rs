@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Extension, State};
+use axum::extract::Extension;
 use axum::http::HeaderMap;
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::access::Caller;
 use crate::answering::{Answering, Step, Told};
 use crate::document_link::DocumentLink;
 use crate::error::ApiError;
 use crate::extract::JsonBody;
 use crate::guard::RequestNumber;
 use crate::openai_error::OpenAiErrorBody;
-use crate::state::AppState;
+use crate::tls::OverTls;
 use crate::wire::{ChatBody, ChatChunk, ChatCompletion, ChatHead, ChatQuestion, ChatText};
 
 /// Answer in a chat.
@@ -35,23 +36,25 @@ use crate::wire::{ChatBody, ChatChunk, ChatCompletion, ChatHead, ChatQuestion, C
     )))
 )]
 pub(super) async fn chat(
-    State(state): State<AppState>,
+    caller: Caller,
     Extension(RequestNumber(number)): Extension<RequestNumber>,
+    tls: Option<Extension<OverTls>>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<ChatBody>,
 ) -> Result<Response, ApiError> {
     let model = body.model()?.to_owned();
-    let writers = state.language_models();
-    let (collection, writer) = state.collections()?.answerer(&model, writers)?;
+    let writers = caller.state().language_models();
+    let (collection, writer) = caller.collections()?.answerer(&model, writers)?;
     let ChatQuestion { body, tells_usage, wants_stream, ignored } =
-        body.into_question(collection.name(), writer, state.limits())?;
+        body.into_question(collection.name(), writer, caller.state().limits())?;
     let filter = body.filter.clone();
-    let question = body.understand(state.limits(), collection.reranker(), writers)?;
+    let question = body.understand(caller.state().limits(), collection.reranker(), writers)?;
     let created = jiff::Timestamp::now().as_second();
     let object = if wants_stream { "chat.completion.chunk" } else { "chat.completion" };
     let head = ChatHead { id: format!("chatcmpl-{created}-{number}"), object, created, model };
-    let link = DocumentLink::new(&headers, collection.name());
-    let mut answering = Answering::begin(state, Arc::clone(&collection), filter, question);
+    let link = DocumentLink::new(&headers, tls.map(|Extension(tls)| tls), collection.name());
+    let mut answering =
+        Answering::begin(caller.state().clone(), Arc::clone(&collection), filter, question);
     let mut text = ChatText::default();
     if wants_stream {
         let mut ignored = Some(ignored);

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
 
+use crate::access::Caller;
 use crate::error::{ApiError, Chain};
 use crate::report_page::ReportPage;
-use crate::state::AppState;
 use crate::wire::{CollectionBody, CollectionsBody, EXTRACTIVE, LimitsBody};
 
 /// What is served.
@@ -19,14 +18,14 @@ use crate::wire::{CollectionBody, CollectionsBody, EXTRACTIVE, LimitsBody};
     tag = "search",
     responses((status = 200, description = "Collections and limits.", body = CollectionsBody))
 )]
-pub(super) async fn collections(
-    State(state): State<AppState>,
-) -> Result<Json<CollectionsBody>, ApiError> {
-    let open: Vec<_> = state.collections()?.iter().map(Arc::clone).collect();
-    let limits = LimitsBody::from(state.limits());
-    let feedback = state.feedback().is_some();
-    let report = state.report().map(|_| ReportPage::PATH);
-    let names = state.language_models().names();
+pub(super) async fn collections(caller: Caller) -> Result<Json<CollectionsBody>, ApiError> {
+    let open: Vec<_> = caller.collections()?.iter().map(Arc::clone).collect();
+    let limits = LimitsBody::from(caller.state().limits());
+    let feedback = caller.state().feedback().is_some();
+    // A browser that follows a link sends no key.
+    let report = caller.state().report().filter(|_| caller.state().keys().is_none());
+    let report = report.map(|_| ReportPage::PATH);
+    let names = caller.state().language_models().names();
     let answer_models = std::iter::once(EXTRACTIVE).chain(names).map(str::to_owned).collect();
     let work = move |_waited| {
         let bodies: Result<Vec<_>, _> =
@@ -37,5 +36,5 @@ pub(super) async fn collections(
         })?;
         Ok(Json(CollectionsBody { collections, answer_models, feedback, report, limits }))
     };
-    state.admission().run(work).await?
+    caller.state().admission().run(work).await?
 }

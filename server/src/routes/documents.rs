@@ -4,13 +4,13 @@
 //! nothing outside the index can be named.
 
 use axum::Json;
+use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
 use engine::{DocumentId, Searcher, Span, StoredDocument};
 
+use crate::access::Caller;
 use crate::error::{ApiError, Chain};
 use crate::extract::PathTail;
-use crate::state::AppState;
 use crate::wire::{DocumentBody, DocumentView, parse_id};
 
 type Pairs = Vec<(String, String)>;
@@ -31,15 +31,15 @@ type Pairs = Vec<(String, String)>;
     responses((status = 200, description = "The document.", body = DocumentBody))
 )]
 pub(super) async fn document(
-    State(state): State<AppState>,
+    caller: Caller,
     PathTail(id): PathTail,
     query: Result<Query<Pairs>, QueryRejection>,
 ) -> Result<Json<DocumentBody>, ApiError> {
     let Query(pairs) = query.map_err(|_| ApiError::MalformedPath)?;
     let parameters = Parameters::read(pairs)?;
-    let collection = state.collection(parameters.collection.as_deref())?;
+    let collection = caller.collection(parameters.collection.as_deref())?;
     let id = parse_id("document", id)?;
-    let max_bytes = state.limits().max_document_bytes;
+    let max_bytes = caller.state().limits().max_document_bytes;
     let work = move |_waited| {
         let searcher = collection.index().searcher();
         let document = stored_document(&searcher, &id, collection.name())?;
@@ -51,7 +51,7 @@ pub(super) async fn document(
         };
         Ok(Json(DocumentBody::new(document, view)))
     };
-    state.admission().run(work).await?
+    caller.state().admission().run(work).await?
 }
 
 #[derive(Debug, Default)]

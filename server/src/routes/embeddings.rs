@@ -1,11 +1,14 @@
 //! `POST /v1/embeddings`.
 
-use axum::Json;
-use axum::extract::State;
+use std::time::SystemTime;
 
+use axum::Json;
+
+use crate::access::Caller;
 use crate::error::{ApiError, Chain};
 use crate::extract::JsonBody;
-use crate::state::AppState;
+use crate::telemetry::RequestScope;
+use crate::telemetry::traces::{TextsCall, TextsTask};
 use crate::wire::{EmbeddingsAnswer, EmbeddingsBody};
 
 /// Texts to vectors.
@@ -20,19 +23,24 @@ use crate::wire::{EmbeddingsAnswer, EmbeddingsBody};
     responses((status = 200, description = "A vector for each text.", body = EmbeddingsAnswer))
 )]
 pub(super) async fn embeddings(
-    State(state): State<AppState>,
+    caller: Caller,
     JsonBody(body): JsonBody<EmbeddingsBody>,
 ) -> Result<Json<EmbeddingsAnswer>, ApiError> {
-    let request = body.into_request(state.limits())?;
-    let encoder = state.collections()?.encoder(request.model.as_deref())?;
+    let request = body.into_request(caller.state().limits())?;
+    let encoder = caller.collections()?.encoder(request.model.as_deref())?;
     request.check_dimensions(encoder.name(), encoder.dim())?;
     let work = move |_waited| {
         let texts: Vec<&str> = request.texts.iter().map(String::as_str).collect();
+        let started = SystemTime::now();
         let rows = encoder.encode(&texts, request.role).map_err(|error| {
             tracing::error!(error = %Chain(&error), "texts could not be encoded");
             ApiError::ModelFailed
         })?;
+        if let Some(scope) = RequestScope::current() {
+            let (model, texts) = (encoder.name(), texts.len());
+            scope.trace().texts(&TextsCall { task: TextsTask::Encode, model, texts, started });
+        }
         Ok(Json(EmbeddingsAnswer::new(encoder.name(), request.format, &rows)))
     };
-    state.admission().run(work).await?
+    caller.state().admission().run(work).await?
 }

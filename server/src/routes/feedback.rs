@@ -1,14 +1,13 @@
 //! `POST /v1/feedback`.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use corpora::{LoggedFeedback, text_digest};
 use jiff::Timestamp;
 
 use super::documents::{check_span, stored_document};
+use crate::access::Caller;
 use crate::error::{ApiError, Chain};
 use crate::extract::JsonBody;
-use crate::state::AppState;
 use crate::wire::{Feedback, FeedbackBody};
 
 /// Feedback.
@@ -24,12 +23,12 @@ use crate::wire::{Feedback, FeedbackBody};
     responses((status = 204, description = "It is kept."))
 )]
 pub(super) async fn feedback(
-    State(state): State<AppState>,
+    caller: Caller,
     JsonBody(body): JsonBody<FeedbackBody>,
 ) -> Result<StatusCode, ApiError> {
-    let log = state.feedback().cloned().ok_or(ApiError::NoFeedback)?;
-    let collection = state.collection(body.collection.as_deref())?;
-    let judged = body.into_feedback(state.limits())?;
+    let log = caller.state().feedback().cloned().ok_or(ApiError::NoFeedback)?;
+    let collection = caller.collection(body.collection.as_deref())?;
+    let judged = body.into_feedback(caller.state().limits())?;
     let work = move |_waited| {
         let Feedback { query, document: id, span, relevant, filter } = judged;
         let searcher = collection.index().searcher();
@@ -57,5 +56,5 @@ pub(super) async fn feedback(
         })?;
         Ok(StatusCode::NO_CONTENT)
     };
-    state.admission().run(work).await?
+    caller.state().admission().run(work).await?
 }

@@ -10,11 +10,14 @@ mod documents;
 mod embeddings;
 mod feedback;
 mod health;
+mod jobs;
+mod metrics;
 mod models;
 mod page;
 mod report;
 mod rerank;
 mod search;
+mod writes;
 
 use axum::http::{HeaderValue, Method, Uri, header};
 use axum::routing::get;
@@ -29,13 +32,18 @@ use crate::openapi;
 use crate::report_page::ReportPage;
 use crate::state::AppState;
 
+pub(crate) use page::is_page_file;
+
 /// The service: API, health, page. Tests call it without a port.
 pub fn app(state: AppState) -> Router {
     let (router, described) = OpenApiRouter::with_openapi(openapi::start())
         .routes(routes!(search::search))
         .routes(routes!(answer::answer))
         .routes(routes!(chat::chat))
-        .routes(routes!(documents::document))
+        .routes(routes!(documents::document, writes::put, writes::delete))
+        .routes(routes!(writes::bulk))
+        .routes(routes!(jobs::jobs))
+        .routes(routes!(jobs::job))
         .routes(routes!(collections::collections))
         .routes(routes!(feedback::feedback))
         .routes(routes!(models::models))
@@ -44,8 +52,9 @@ pub fn app(state: AppState) -> Router {
         .routes(routes!(rerank::rerank))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
         .split_for_parts();
-    let document = openapi::finish(&described, state.limits());
+    let document = openapi::finish(&described, &state);
     let headers = [(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
     let router = router
         .route_service("/mcp", mcp::http_service(state.clone()))

@@ -1,11 +1,10 @@
 //! `GET /v1/models` and `GET /v1/models/{*id}`.
 
 use axum::Json;
-use axum::extract::State;
 
+use crate::access::Caller;
 use crate::error::ApiError;
 use crate::extract::PathTail;
-use crate::state::AppState;
 use crate::wire::{ModelBody, ModelsBody};
 
 /// Models.
@@ -18,8 +17,8 @@ use crate::wire::{ModelBody, ModelsBody};
     tag = "models",
     responses((status = 200, description = "The models.", body = ModelsBody))
 )]
-pub(super) async fn models(State(state): State<AppState>) -> Result<Json<ModelsBody>, ApiError> {
-    Ok(Json(state.collections()?.models(state.language_models()).into()))
+pub(super) async fn models(caller: Caller) -> Result<Json<ModelsBody>, ApiError> {
+    Ok(Json(caller.collections()?.models(caller.state().language_models()).into()))
 }
 
 /// A model.
@@ -31,10 +30,10 @@ pub(super) async fn models(State(state): State<AppState>) -> Result<Json<ModelsB
     responses((status = 200, description = "The model.", body = ModelBody))
 )]
 pub(super) async fn model(
-    State(state): State<AppState>,
+    caller: Caller,
     PathTail(id): PathTail,
 ) -> Result<Json<ModelBody>, ApiError> {
-    let models = state.collections()?.models(state.language_models());
+    let models = caller.collections()?.models(caller.state().language_models());
     let known: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
     let known = known.join(", ");
     let found = models.into_iter().find(|model| model.name == id);

@@ -1,12 +1,15 @@
 //! `POST /v1/rerank`.
 
+use std::time::SystemTime;
+
 use axum::Json;
-use axum::extract::State;
 use engine::{RerankPassage, RerankQuery};
 
+use crate::access::Caller;
 use crate::error::{ApiError, Chain};
 use crate::extract::JsonBody;
-use crate::state::AppState;
+use crate::telemetry::RequestScope;
+use crate::telemetry::traces::{TextsCall, TextsTask};
 use crate::wire::{RerankAnswer, RerankBody};
 
 /// Documents in a reranker's order.
@@ -21,20 +24,25 @@ use crate::wire::{RerankAnswer, RerankBody};
     responses((status = 200, description = "The best documents, best first.", body = RerankAnswer))
 )]
 pub(super) async fn rerank(
-    State(state): State<AppState>,
+    caller: Caller,
     JsonBody(body): JsonBody<RerankBody>,
 ) -> Result<Json<RerankAnswer>, ApiError> {
-    let request = body.into_request(state.limits())?;
-    let pipeline = state.collections()?.reranker(request.model.as_deref())?;
+    let request = body.into_request(caller.state().limits())?;
+    let pipeline = caller.collections()?.reranker(request.model.as_deref())?;
     let work = move |_waited| {
         let query = RerankQuery::plain(&request.query);
         let passages: Vec<RerankPassage<'_>> =
             request.texts.iter().map(|text| text.as_str().into()).collect();
+        let started = SystemTime::now();
         let scores = pipeline.reranker().score(&query, &passages).map_err(|error| {
             tracing::error!(error = %Chain(&error), "documents could not be reranked");
             ApiError::ModelFailed
         })?;
+        if let Some(scope) = RequestScope::current() {
+            let (model, texts) = (pipeline.name(), passages.len());
+            scope.trace().texts(&TextsCall { task: TextsTask::Rerank, model, texts, started });
+        }
         Ok(Json(RerankAnswer::new(pipeline.name(), request, &scores)))
     };
-    state.admission().run(work).await?
+    caller.state().admission().run(work).await?
 }

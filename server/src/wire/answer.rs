@@ -44,7 +44,7 @@ pub struct AnswerBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) written: Option<WrittenBody>,
     /// Whether the question was refused, as nothing that was found answers it.
-    pub(super) abstained: bool,
+    pub(crate) abstained: bool,
     /// The chance that the collection answers the question, in [0, 1]; absent where nothing
     /// estimates it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,6 +65,13 @@ pub struct AnswerBody {
     nearest: Vec<CitationBody>,
     /// Where the time went.
     timings_ms: AnswerTimingsBody,
+}
+
+impl AnswerBody {
+    /// Whether the same question would be answered alike at any other time.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.retrieval.degraded.is_empty()
+    }
 }
 
 /// How a language model wrote an answer.

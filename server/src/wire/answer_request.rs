@@ -108,6 +108,17 @@ pub(crate) struct Question {
     pub(crate) wants_stream: bool,
 }
 
+impl Question {
+    /// What the answer depends on, beside the index.
+    pub(crate) fn identity(&self) -> impl std::fmt::Debug + '_ {
+        let Self { writer, request, standalone, rewrite_after, wants_stream: _ } = self;
+        let writer = writer.as_ref().map(|Writer { model, prompt, schema }| {
+            (model.name(), prompt.fingerprint(), schema.as_ref().map(Schema::text))
+        });
+        (writer, request, standalone, rewrite_after)
+    }
+}
+
 /// What makes a follow-up whole.
 #[derive(Clone, Copy)]
 enum Rewriter {

@@ -5,6 +5,7 @@
 //! answers, and what did not hold when it was looked up, is therefore said in it too.
 
 use super::answer::{AnswerBody, CitationBody};
+use super::chat_images::{as_links, settled};
 
 /// Said instead of an answer.
 const REFUSAL: &str = "Nothing that was found in these documents answers this.";
@@ -14,7 +15,7 @@ const REFUSAL: &str = "Nothing that was found in these documents answers this.";
 pub(crate) struct ChatText {
     /// What was told.
     pub(super) told: String,
-    /// White space that came and waits for what follows it.
+    /// White space, or a picture without its end, that came and waits for what follows it.
     held: String,
     /// Whether pieces came: a language model's markers then name passages, not citations.
     has_pieces: bool,
@@ -34,10 +35,10 @@ impl ChatText {
     pub(crate) fn push(&mut self, piece: &str) -> Option<String> {
         self.has_pieces = true;
         self.held.push_str(piece);
-        let end = self.held.trim_end().len();
+        let end = self.held[..settled(&self.held)].trim_end().len();
         let rest = self.held.split_off(end);
         let now = std::mem::replace(&mut self.held, rest);
-        self.tell(now)
+        self.tell(&now)
     }
 
     /// What is left to tell when the answer is known.
@@ -47,14 +48,17 @@ impl ChatText {
         } else if let Some(value) = &answer.value {
             value.to_string()
         } else if self.has_pieces {
-            unverified(&answer.citations)
+            // What still waits is told as it is; white space says nothing.
+            let held = std::mem::take(&mut self.held);
+            format!("{}{}", held.trim_end(), unverified(&answer.citations))
         } else {
             format!("{}{}", answer.answer, unverified(&answer.citations))
         };
-        self.tell(rest)
+        self.tell(&rest)
     }
 
-    fn tell(&mut self, text: String) -> Option<String> {
+    fn tell(&mut self, text: &str) -> Option<String> {
+        let text = as_links(text);
         self.told.push_str(&text);
         (!text.is_empty()).then_some(text)
     }

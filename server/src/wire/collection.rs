@@ -43,6 +43,8 @@ pub(crate) struct CollectionBody {
     chunker: String,
     /// What reranks its results unless a request says otherwise.
     reranker: Option<String>,
+    /// Whether documents may be put into it and deleted.
+    writable: bool,
     /// Whether a newer commit could not be loaded.
     stale: bool,
 }
@@ -72,16 +74,28 @@ pub(crate) struct LimitsBody {
     texts: usize,
     /// Longest body of such a request.
     texts_body_bytes: usize,
+    /// Longest body of a request that changes documents.
+    write_bytes: usize,
+    /// Changes to a collection that may wait.
+    queued_writes: usize,
     /// Requests worked on at once.
     concurrent_searches: usize,
     /// Requests that may wait.
     queued_searches: usize,
+    /// Connections that may be open.
+    connections: usize,
+    /// Longest head of a request; of more than twice as much none is taken.
+    head_bytes: usize,
+    /// Most headers of a request.
+    headers: usize,
     /// Longest time for a request's head.
     head_timeout_ms: u64,
     /// Longest time until a response begins.
     request_timeout_ms: u64,
     /// The same for answers, which a language model may write.
     answer_timeout_ms: u64,
+    /// Longest time in which a client takes nothing of its response.
+    stall_timeout_ms: u64,
 }
 
 impl CollectionBody {
@@ -99,6 +113,7 @@ impl CollectionBody {
             encoder: manifest.encoder.name.clone(),
             chunker: manifest.chunker.clone(),
             reranker: collection.reranker().map(|loaded| loaded.pipeline.name().to_owned()),
+            writable: collection.live().is_some(),
             stale: collection.is_stale(),
         })
     }
@@ -118,11 +133,17 @@ impl From<&Limits> for LimitsBody {
             document_bytes: limits.max_document_bytes,
             texts: limits.max_texts,
             texts_body_bytes: limits.max_texts_body_bytes,
+            write_bytes: limits.max_write_bytes,
+            queued_writes: limits.queued_writes,
             concurrent_searches: limits.concurrent_searches,
             queued_searches: limits.queued_searches,
+            connections: limits.max_connections,
+            head_bytes: limits.max_head_bytes,
+            headers: limits.max_headers,
             head_timeout_ms: limits.head_timeout.as_millis() as u64,
             request_timeout_ms: limits.request_timeout.as_millis() as u64,
             answer_timeout_ms: limits.answer_timeout.as_millis() as u64,
+            stall_timeout_ms: limits.stall_timeout.as_millis() as u64,
         }
     }
 }

@@ -150,6 +150,8 @@ impl OutcomeBody {
             score_kind,
             generation,
             expanded,
+            // For those who watch the server, not for those who search.
+            candidates: _,
             reranked,
             n_dropped_terms,
             timings_ms,

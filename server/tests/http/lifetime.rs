@@ -6,24 +6,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::support::{GateEncoder, add, build_index, document, hash_encoder};
-use engine::{Encoder, Index, OpenOptions};
-use server::{CollectionSource, Limits, ServerConfig, ServerError, serve, serve_on};
+use engine::{Encoder, HashEncoder, Index, OpenOptions, Verify};
+use server::{CollectionSource, Limits, Opened, ServerConfig, ServerError, serve, serve_on};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A server that runs until told to stop.
-struct Running {
-    address: SocketAddr,
+pub(super) struct Running {
+    pub(super) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), ServerError>>,
 }
 
 impl Running {
     async fn start(collections: Vec<CollectionSource>, limits: Limits) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = "127.0.0.1:0".parse().unwrap();
+        Self::of(ServerConfig { limits, ..ServerConfig::new(address, collections) }).await
+    }
+
+    pub(super) async fn of(config: ServerConfig) -> Self {
+        let listener = TcpListener::bind(config.listen).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let config = ServerConfig { limits, ..ServerConfig::new(address, collections) };
         let (stop, stopped) = oneshot::channel();
         let stopped = async {
             let _ = stopped.await;
@@ -32,7 +36,7 @@ impl Running {
         Self { address, stop: Some(stop), task }
     }
 
-    async fn until_ready(&self) {
+    pub(super) async fn until_ready(&self) {
         for _ in 0..1000 {
             if exchange(self.address, &get("/readyz")).await.starts_with("HTTP/1.1 200") {
                 return;
@@ -42,12 +46,12 @@ impl Running {
         panic!("the server never became ready");
     }
 
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         let _ = self.stop.take().unwrap().send(());
     }
 }
 
-fn get(path: &str) -> String {
+pub(super) fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 }
 
@@ -61,7 +65,7 @@ fn post(body: &str) -> String {
 
 /// Sends bytes on a connection of their own and reads until its end; what was
 /// read when the connection broke counts.
-async fn exchange(address: SocketAddr, request: &str) -> String {
+pub(super) async fn exchange(address: SocketAddr, request: &str) -> String {
     let request = request.to_owned();
     let client = move || {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -94,6 +98,78 @@ async fn health_answers_while_indexes_open_and_readiness_follows() {
     running.stop();
     running.task.await.unwrap().unwrap();
     assert!(TcpStream::connect(address).is_err(), "the port is free again");
+}
+
+/// A collection whose encoder comes when `wait` says so.
+fn encoded_later(
+    dir: std::path::PathBuf,
+    wait: std::sync::mpsc::Receiver<Arc<dyn Encoder>>,
+) -> CollectionSource {
+    CollectionSource::deferred("texts", move || {
+        let index = Arc::new(Index::open_before_encoder(&dir, Verify::Auto)?);
+        let to = Arc::clone(&index);
+        let attach = Box::new(move || {
+            to.attach_encoder(wait.recv()?)?;
+            Ok(None)
+        });
+        Ok(Opened { index, reranker: None, attach_encoder: Some(attach) })
+    })
+}
+
+#[tokio::test]
+async fn words_are_searched_while_the_encoder_is_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("index");
+    drop(build_index(&path, hash_encoder()));
+    let (loaded, wait) = std::sync::mpsc::channel();
+    let mut running = Running::start(vec![encoded_later(path, wait)], Limits::default()).await;
+    let address = running.address;
+    let mut ready = String::new();
+    for _ in 0..1000 {
+        ready = exchange(address, &get("/readyz")).await;
+        if ready.contains("loading") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
+    assert!(ready.contains(r#""name":"texts","words":true,"models":false"#), "{ready}");
+    assert!(ready.contains(r#""code":"starting""#), "{ready}");
+
+    let ask = |strategy: &str| {
+        post(&format!(r#"{{"query":"who borrows a value","strategy":"{strategy}"}}"#))
+    };
+    let words = exchange(address, &ask("lexical")).await;
+    assert!(words.contains("book/references.md"), "{words}");
+    assert!(words.contains(r#""degraded":[]"#), "{words}");
+    let both = exchange(address, &ask("hybrid")).await;
+    assert!(both.contains("book/references.md"), "{both}");
+    assert!(both.contains(r#""stage":"encode""#) && both.contains("being loaded"), "{both}");
+    let vectors = exchange(address, &ask("dense")).await;
+    assert!(vectors.starts_with("HTTP/1.1 503") && vectors.contains("starting"), "{vectors}");
+
+    loaded.send(hash_encoder()).unwrap();
+    running.until_ready().await;
+    let both = exchange(address, &ask("hybrid")).await;
+    assert!(both.contains(r#""degraded":[]"#), "{both}");
+    let ready = exchange(address, &get("/readyz")).await;
+    assert!(ready.contains(r#""words":true,"models":true"#), "{ready}");
+    running.stop();
+    running.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_encoder_of_another_index_ends_the_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("index");
+    drop(build_index(&path, hash_encoder()));
+    let (loaded, wait) = std::sync::mpsc::channel();
+    let running = Running::start(vec![encoded_later(path, wait)], Limits::default()).await;
+    let foreign: Arc<dyn Encoder> = Arc::new(HashEncoder::new(64, 256));
+    loaded.send(foreign).unwrap();
+    let error = running.task.await.unwrap().unwrap_err();
+    let ServerError::Open { source, .. } = &error else { panic!("{error}") };
+    assert!(source.to_string().contains("holds vectors of"), "{source}");
 }
 
 #[tokio::test]

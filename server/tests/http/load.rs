@@ -19,9 +19,11 @@ async fn searches_beyond_the_queue_are_refused_and_the_others_answered() {
     let limits = Limits { concurrent_searches: 2, queued_searches: 3, ..Limits::default() };
     let (encoder, fixture) = held(limits);
     let tasks: Vec<_> = (0..5)
-        .map(|_| {
+        .map(|n| {
             let app = fixture.app.clone();
-            tokio::spawn(async move { send(&app, search_request(r#"{"query":"hold"}"#)).await })
+            // Equal ones would be worked on once.
+            let body = format!(r#"{{"query":"hold {n}"}}"#);
+            tokio::spawn(async move { send(&app, search_request(&body)).await })
         })
         .collect();
     encoder.until_held(2).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use super::support::Fixture;
+use super::support::{Fixture, search_request, send};
 use corpora::{LoggedSearch, RedactionRule, parse_query_log};
 use server::{QueryLog, QueryLogConfig, QueryLogSummary};
 
@@ -30,6 +30,7 @@ async fn answered_searches_are_logged_with_their_hits() {
         time,
         collection,
         generation,
+        sample,
         request,
         redactions,
         hits,
@@ -41,6 +42,7 @@ async fn answered_searches_are_logged_with_their_hits() {
         (collection.as_str(), *generation),
         ("texts", answered["generation"].as_u64().unwrap())
     );
+    assert_eq!(*sample, None, "all were kept");
     assert_eq!(request.query, "borrowed value, mail [email]");
     assert_eq!((request.strategy.as_str(), request.fusion.as_deref()), ("hybrid", Some("rrf:7")));
     assert_eq!((request.top, request.depth, request.per_document), (3, Some(50), Some(1)));
@@ -59,4 +61,26 @@ async fn answered_searches_are_logged_with_their_hits() {
     let LoggedSearch { request, redactions, .. } = &searches[1];
     assert_eq!((request.strategy.as_str(), &request.fusion), ("lexical", &None));
     assert!(redactions.is_empty());
+}
+
+#[tokio::test]
+async fn a_sample_is_chosen_by_the_requests_id_and_says_so() {
+    let fixture = Fixture::new();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("queries.jsonl");
+    let sample = "0.3".parse().unwrap();
+    let log = QueryLog::open(QueryLogConfig { sample, ..QueryLogConfig::new(&path) }).unwrap();
+    fixture.state.log_queries(log.clone());
+    // The same ids twice, as a client that tries again sends them.
+    for at in (0..40).chain(0..40) {
+        let mut request = search_request(&format!(r#"{{"query":"threads {at}"}}"#));
+        request.headers_mut().insert("x-request-id", format!("r-{at}").parse().unwrap());
+        send(&fixture.app, request).await.ok();
+    }
+    let n = log.close().n_written as usize;
+    assert!(n > 0 && n < 80, "{n}");
+    let searches = parse_query_log(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert!(searches.iter().all(|search| search.sample == Some(0.3)));
+    let asked: Vec<_> = searches.iter().map(|search| &search.request.query).collect();
+    assert_eq!(asked[..n / 2], asked[n / 2..], "what is sent again is kept again");
 }

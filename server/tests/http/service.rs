@@ -1,9 +1,10 @@
 //! What holds for every route: readiness, unknown routes, headers, the page.
 
-use super::support::{Fixture, build_index, hash_encoder, search_request, send};
+use super::support::{Fixture, build_index, hash_encoder, post, search_request, send, written};
+use answer::model::scripted::Reply;
 use axum::body::Body;
 use axum::http::{Request, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 use server::{
     AppState, Collection, Collections, CollectionsError, HostPolicy, Limits, ReportPage, app,
 };
@@ -80,14 +81,16 @@ async fn unknown_paths_and_methods_are_json_errors() {
     }
     for (method, path, allowed) in [
         ("GET", "/v1/search", "POST"),
-        ("DELETE", "/v1/documents/a", "GET,HEAD"),
+        ("PATCH", "/v1/documents/a", "DELETE,GET,HEAD,PUT"),
         ("POST", "/healthz", "GET,HEAD"),
         ("PUT", "/", "GET,HEAD"),
     ] {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         let answer = send(&fixture.app, request).await;
         answer.error(405, "method_not_allowed");
-        assert_eq!(answer.headers[header::ALLOW], allowed, "{method} {path}");
+        let mut told: Vec<_> = answer.headers[header::ALLOW].to_str().unwrap().split(',').collect();
+        told.sort_unstable();
+        assert_eq!(told.join(","), allowed, "{method} {path}");
     }
 }
 
@@ -104,6 +107,33 @@ async fn every_response_has_the_security_headers() {
         assert!(answer.headers.contains_key(header::CACHE_CONTROL));
         assert!(answer.headers.contains_key("x-request-id"));
     }
+}
+
+#[tokio::test]
+async fn a_request_keeps_its_clients_id_and_an_error_names_it() {
+    let fixture = Fixture::new();
+    let get = |id: &'static str| {
+        let request = Request::get("/v1/documents/none").header("x-request-id", id);
+        send(&fixture.app, request.body(Body::empty()).unwrap())
+    };
+    let answer = get("case-42").await;
+    assert_eq!(answer.headers["x-request-id"], "case-42");
+    assert_eq!(answer.error(404, "unknown_document")["request_id"], "case-42");
+
+    let unsafe_one = get("a b; c").await;
+    let own = unsafe_one.headers["x-request-id"].to_str().unwrap().to_owned();
+    assert_eq!(unsafe_one.error(404, "unknown_document")["request_id"], own);
+    let next = fixture.get("/healthz").await;
+    assert!(own.contains('-') && next.headers["x-request-id"] != own, "{own}");
+
+    // One that comes within a stream, when the handler has long returned.
+    let failed = Reply::status(500, &json!({"error": {"message": "x"}}));
+    let (fixture, _provider) = written([failed]);
+    let body = json!({"question": "a value", "model": "small", "stream": true}).to_string();
+    let mut request = post("/v1/answer", Body::from(body));
+    request.headers_mut().insert("x-request-id", "case-43".parse().unwrap());
+    let streamed = send(&fixture.app, request).await.text;
+    assert!(streamed.contains("event: error") && streamed.contains("case-43"), "{streamed}");
 }
 
 #[tokio::test]

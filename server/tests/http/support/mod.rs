@@ -100,7 +100,7 @@ impl Fixture {
         Self::over(Limits::default(), hash_encoder(), add)
     }
 
-    fn over(
+    pub(crate) fn over(
         limits: Limits,
         encoder: Arc<dyn Encoder>,
         add: impl FnOnce(Collection) -> Collection,
@@ -129,7 +129,9 @@ pub(crate) fn written(script: impl IntoIterator<Item = Reply>) -> (Fixture, Scri
         ModelConfig::new("small", Provider::Openai, "m", Some(&provider.base_url())).unwrap();
     let config = ModelConfig { max_retries: 0, ..config };
     let model: Arc<dyn LanguageModel> = Arc::new(HttpModel::new(config, None).unwrap());
-    let fixture = Fixture::new();
+    // Replies are given in turn, also to equal questions.
+    let limits = Limits { cached_bytes: 0, ..Limits::default() };
+    let fixture = Fixture::with(limits, hash_encoder());
     fixture.state.answer_with([model].into_iter().collect());
     (fixture, provider)
 }
