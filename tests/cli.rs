@@ -1,9 +1,12 @@
 //! The command line as scripts use it: exit codes, JSON on standard output and
 //! nothing else there, figures that agree between commands.
 
+#[path = "cli/secrets.rs"]
+mod secrets;
+
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -34,8 +37,8 @@ fn text(path: &Path) -> &str {
 #[test]
 fn help_has_examples_and_bad_usage_exits_with_2() {
     for command in [
-        "demo", "ingest", "search", "ask", "chat", "eval", "serve", "mcp", "index", "corpus",
-        "models",
+        "demo", "ingest", "watch", "search", "ask", "chat", "eval", "serve", "mcp", "keys",
+        "index", "snapshot", "corpus", "models", "config",
     ] {
         let output = trovato(&[command, "--help"]);
         assert!(output.status.success(), "{command}");
@@ -100,6 +103,15 @@ fn a_folder_is_ingested_searched_and_described() {
     assert_eq!((&info["documents"], &info["duplicates"]), (&2.into(), &1.into()), "{info}");
     assert!(code(&["index", "verify", text(&index)]) == 0);
 
+    let (copy, back) = (dir.path().join("copy"), dir.path().join("back"));
+    let create = ["snapshot", "create", "--index", text(&index), "--to", text(&copy)];
+    let made = json(&[&create[..], &["--json"]].concat());
+    assert_eq!((&made["documents"], &made["generation"]), (&2.into(), &info["generation"]));
+    assert_eq!(code(&create), 1, "what is there is not replaced");
+    assert_eq!(json(&["snapshot", "verify", text(&copy), "--json"])["files"], made["files"]);
+    json(&["snapshot", "restore", text(&copy), "--index", text(&back), "--json"]);
+    assert_eq!(json(&["index", "info", text(&back), "--json"])["chunks"], info["chunks"]);
+
     let query = "to whom does a value belong";
     let found = json(&[
         "search",
@@ -158,6 +170,86 @@ fn a_folder_is_ingested_searched_and_described() {
     let asked = |at: usize| lines[at]["standalone"]["query"].as_str().unwrap();
     assert!(asked(1).contains("value") && asked(1).ends_with("and when is it freed?"), "{lines:?}");
     assert_eq!(asked(2), "and when is it freed?", "/new forgets");
+}
+
+#[test]
+fn settings_come_from_the_file_the_environment_and_the_command_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("trovato.toml");
+    fs::write(&file, "[serve]\nlisten = '127.0.0.1:1'\nallow-host = ['a', 'b']\ncache-mib = 8\n")
+        .unwrap();
+    let show = |arguments: &[&str]| {
+        let shown = Command::new(env!("CARGO_BIN_EXE_trovato"))
+            .args(["config", "show", "serve", "--json"])
+            .args(arguments)
+            .env("TROVATO_CONFIG", &file)
+            .env("TROVATO_SERVE_CACHE_MIB", "9")
+            .output()
+            .unwrap();
+        assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+        let shown: Vec<Value> = serde_json::from_slice(&shown.stdout).unwrap();
+        move |name: &str| {
+            let setting = shown.iter().find(|setting| setting["name"] == name).unwrap();
+            (setting["value"].clone(), setting["origin"].as_str().unwrap().to_owned())
+        }
+    };
+    let from_file = show(&[]);
+    assert_eq!(from_file("listen"), ("127.0.0.1:1".into(), text(&file).to_owned()));
+    assert_eq!(from_file("allow-host").0, serde_json::json!(["a", "b"]));
+    let from_environment =
+        ("9".parse().unwrap(), "environment, TROVATO_SERVE_CACHE_MIB".to_owned());
+    assert_eq!(from_file("cache-mib"), from_environment);
+    assert_eq!(from_file("rerank"), ("none".into(), "default".to_owned()));
+    let typed = show(&["--", "--listen", "127.0.0.1:2", "--cache-mib", "10"]);
+    assert_eq!(typed("listen"), ("127.0.0.1:2".into(), "command line".to_owned()));
+    assert_eq!(typed("cache-mib"), (10.into(), "command line".to_owned()));
+
+    // What is printed is a file of its own, and a mistake in one is named.
+    let config = ["--config", text(&file), "config", "show", "serve"];
+    let printed = trovato(&config);
+    let next = dir.path().join("next.toml");
+    fs::write(&next, &printed.stdout).unwrap();
+    let again = trovato(&["--config", text(&next), "config", "show", "serve"]);
+    assert_eq!(again.stdout, printed.stdout);
+    fs::write(&file, "[serve]\ncache-mb = 8\n").unwrap();
+    let refused = trovato(&config);
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("serve.cache-mb is not known; did you mean serve.cache-mib?"), "{told}");
+    let used = trovato(&["--config", text(&file), "index", "info", "nowhere"]);
+    assert_eq!(used.status.code(), Some(2), "also where another command is typed");
+}
+
+#[test]
+fn a_watched_folder_is_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (notes, index) = (dir.path().join("notes"), dir.path().join("index"));
+    fs::create_dir(&notes).unwrap();
+    fs::write(notes.join("loops.md"), "# Loops\n\nA loop repeats until break.\n").unwrap();
+    let mut watching = Command::new(env!("CARGO_BIN_EXE_trovato"))
+        .args(["watch", text(&notes), "--index", text(&index), "--json", "--yes"])
+        .args(["--settle-ms", "100", "--passes", "2"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let mut pass = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    assert_eq!(pass()["new"], 1);
+    fs::write(notes.join("owner.md"), "# Ownership\n\nEvery value has one owner.\n").unwrap();
+    let second = pass();
+    assert_eq!(
+        (&second["pass"], &second["new"], &second["unchanged"]),
+        (&1.into(), &1.into(), &1.into())
+    );
+    fs::remove_file(notes.join("loops.md")).unwrap();
+    assert_eq!(pass()["removed"], 1);
+    assert!(watching.wait().unwrap().success());
+    let info = json(&["index", "info", text(&index), "--json"]);
+    assert_eq!(info["documents"], 1, "{info}");
+
+    let inside = notes.join("index");
+    let refused = trovato(&["watch", text(&notes), "--index", text(&inside)]);
+    assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use server::{CollectionSource, Limits};
+use server::{CollectionSource, Limits, QueryVectors};
 
 use super::serve::{Encoders, NamedIndex, open};
 use crate::options::RerankArgs;
@@ -19,6 +19,9 @@ streams; what goes wrong is told on standard error. docs/agents.md has the setti
 hosts. `trovato serve` answers the same protocol over HTTP, at /mcp.
 Tools: search, read_document, explain, list_collections; documents are resources as well.
 Commits made to an index while it is served are picked up within seconds.";
+
+/// Memory for vectors of queries: an agent often asks again in other ways.
+const QUERY_VECTOR_BYTES: u64 = 16 << 20;
 
 /// Answer an agent over standard input and output (Model Context Protocol)
 #[derive(Debug, Args)]
@@ -47,12 +50,12 @@ fn named_index(text: &str) -> Result<NamedIndex, String> {
 /// Runs the subcommand.
 pub(crate) fn run(args: McpArgs) -> anyhow::Result<()> {
     let McpArgs { indexes, rerank } = args;
-    let encoders = Arc::new(Encoders::default());
+    let encoders = Arc::new(Encoders::new(QueryVectors::new(QUERY_VECTOR_BYTES)));
     let collections = indexes
         .into_iter()
         .map(|NamedIndex { name, dir }| {
             let (encoders, rerank) = (Arc::clone(&encoders), rerank.clone());
-            CollectionSource::deferred(name, move || Ok(open(&dir, &encoders, &rerank)?))
+            CollectionSource::deferred(name, move || Ok(open(&dir, &encoders, &rerank, false)?))
         })
         .collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

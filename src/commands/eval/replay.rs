@@ -31,7 +31,8 @@ Examples:
 The log is written by `trovato serve --query-log`. Rankings are compared by rank-biased overlap
 (Webber, Moffat, Zobel 2010): 1 is the same ranking, 0 nothing in common. It says how much
 changes, not whether for the better: judge the disagreements for that. Repeated requests are run
-once; searches with redacted words, with a vector of their own, and degraded ones are left out and counted.";
+once; of a sample (`--query-log-sample`) the number it stands for is estimated;
+searches with redacted words, with a vector of their own, and degraded ones are left out and counted.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -186,6 +187,9 @@ fn print(out: &mut impl Write, report: &ReplayReport, strategy: &str) -> io::Res
         "{} searches, {} different requests replayed ({strategy})",
         report.searches, report.queries
     )?;
+    if report.sampled_from != report.searches {
+        writeln!(out, "the log is a sample of about {} searches", report.sampled_from)?;
+    }
     for (n, meaning) in [
         (report.redacted, "searches left out: words were redacted from them"),
         (report.own_vector, "searches left out: they were for a vector of the client's own"),
