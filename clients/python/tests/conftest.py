@@ -67,15 +67,27 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     index = folder / "notes.trovato"
     ingest = [binary, "ingest", str(notes), str(records), "--index", str(index)]
     subprocess.run(ingest, check=True, stdout=subprocess.DEVNULL)
-    yield from _serve(binary, index, folder / "server.log")
+    yield from _serve(binary, index, folder / "server.log", RERANK)
 
 
-def _serve(binary: str, index: Path, log: Path) -> Iterator[str]:
+@pytest.fixture
+def writable_url(server_url: str, tmp_path: Path) -> Iterator[str]:
+    """A running server whose collection `notes` takes changes; one document is in it."""
+    binary = os.environ["TROVATO_BIN"]
+    folder, index = tmp_path / "notes", tmp_path / "notes.trovato"
+    folder.mkdir()
+    (folder / "first.md").write_text(NOTES["bread.md"], encoding="utf-8")
+    ingest = [binary, "ingest", str(folder), "--index", str(index)]
+    subprocess.run(ingest, check=True, stdout=subprocess.DEVNULL)
+    yield from _serve(binary, index, tmp_path / "server.log", ["--writable"])
+
+
+def _serve(binary: str, index: Path, log: Path, more: list[str]) -> Iterator[str]:
     serve = [binary, "serve", "--index", f"notes={index}", "--listen", "127.0.0.1:0"]
     with (
         log.open("wb") as errors,
         subprocess.Popen(
-            [*serve, *RERANK], stdout=subprocess.PIPE, stderr=errors, text=True
+            [*serve, *more], stdout=subprocess.PIPE, stderr=errors, text=True
         ) as process,
     ):
         try:

@@ -88,6 +88,47 @@ ANSWER: dict[str, Any] = {
     "degraded": [],
 }
 
+WRITTEN: dict[str, Any] = {
+    "document": "notes/größe.md",
+    "collection": "notes",
+    "result": "created",
+    "chunks": 2,
+    "generation": 4,
+}
+
+
+def job(number: int = 1, state: str = "done", **changes: object) -> dict[str, Any]:
+    """A job of two items of which one was refused, unless `changes` say otherwise."""
+    counts = dict.fromkeys(COUNTS, 0) | {"items": 2, "settled": 2, "created": 1, "refused": 1}
+    return {
+        "job": f"19a4c2f1e30-{number}",
+        "collection": "notes",
+        "state": state,
+        "received": "2026-11-01T08:00:00.000Z",
+        "ended": "2026-11-01T08:00:01.500Z",
+        "generation": 5,
+        "counts": counts,
+        **changes,
+    }
+
+
+COUNTS = (
+    "items",
+    "settled",
+    "created",
+    "replaced",
+    "unchanged",
+    "deleted",
+    "not_found",
+    "refused",
+    "lost",
+)
+
+ITEMS: list[dict[str, Any]] = [
+    {"line": 1, "document": "a", "result": "created", "chunks": 3},
+    {"line": 2, "document": "b", "result": "refused", "reason": "empty: it has no text"},
+]
+
 STREAM = (
     ("retrieval", RETRIEVAL),
     ("token", {"text": "Die Größe "}),

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -52,7 +53,8 @@ class ScriptedServer(ThreadingHTTPServer):
     """Gives its replies one after the other; the last one again and again.
 
     Attributes:
-        received: Path and parsed body of each request.
+        received: Path and body of each request; a body of JSON is parsed.
+        heads: Method and headers of each.
         connections: How many were opened.
     """
 
@@ -64,6 +66,7 @@ class ScriptedServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.replies: deque[Reply] = deque()
         self.received: list[tuple[str, Any]] = []
+        self.heads: list[tuple[str, Message]] = []
         self.connections = 0
         self.url = f"http://127.0.0.1:{self.server_port}"
         self._lock = threading.Lock()
@@ -73,11 +76,14 @@ class ScriptedServer(ThreadingHTTPServer):
         """Replaces what is to be answered, and forgets what was received."""
         self.replies = deque(replies)
         self.received.clear()
+        self.heads.clear()
 
-    def next_reply(self, path: str, body: bytes) -> Reply:
+    def next_reply(self, method: str, path: str, headers: Message, body: bytes) -> Reply:
         """Notes a request and gives its reply."""
+        is_json = headers.get("Content-Type") == "application/json"
         with self._lock:
-            self.received.append((path, json.loads(body) if body else None))
+            self.heads.append((method, headers))
+            self.received.append((path, json.loads(body) if is_json else body or None))
             return self.replies.popleft() if len(self.replies) > 1 else self.replies[0]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -109,9 +115,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._reply()
 
+    def do_PUT(self) -> None:
+        self._reply()
+
+    def do_DELETE(self) -> None:
+        self._reply()
+
     def _reply(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        reply = self.server.next_reply(self.path, body)
+        reply = self.server.next_reply(self.command, self.path, self.headers, body)
         time.sleep(reply.delay_s)
         if reply.status == 0:
             self.close_connection = True

@@ -10,17 +10,25 @@ import pytest
 import samples
 from trovato import (
     ApiError,
+    ChangeLost,
     Client,
+    DocumentRefused,
+    Forbidden,
     HostRefused,
     InvalidRequest,
     NotFound,
     Overloaded,
+    RateLimited,
+    ReadOnly,
     RetryPolicy,
     ServerFailed,
     Starting,
+    Stopping,
     TimedOut,
+    Unauthorized,
     Unavailable,
     UnexpectedResponse,
+    WritesQueued,
 )
 
 ONCE = RetryPolicy(retries=0)
@@ -38,7 +46,20 @@ def refused(response: httpx.Response) -> ApiError:
     [
         (400, "out_of_range", InvalidRequest),
         (400, "a_code_of_tomorrow", InvalidRequest),
+        (401, "unauthorized", Unauthorized),
+        (401, "a_code_of_tomorrow", Unauthorized),
         (403, "foreign_host", HostRefused),
+        (403, "read_only", ReadOnly),
+        (403, "forbidden", Forbidden),
+        (404, "unknown_job", NotFound),
+        (422, "document_refused", DocumentRefused),
+        (429, "writes_queued", WritesQueued),
+        (429, "rate_limited", RateLimited),
+        (429, "a_code_of_tomorrow", Unavailable),
+        # One code, two meanings: a change, and the answer of a language model.
+        (503, "change_lost", ChangeLost),
+        (502, "not_written", ServerFailed),
+        (503, "stopping", Stopping),
         (404, "unknown_document", NotFound),
         (404, "unknown_route", NotFound),
         (405, "method_not_allowed", InvalidRequest),

@@ -15,6 +15,7 @@ from trovato import (
     InvalidRequest,
     NotReady,
     Overloaded,
+    RateLimited,
     ResponseTimeout,
     RetryPolicy,
     ServerFailed,
@@ -22,6 +23,7 @@ from trovato import (
     TimedOut,
     TrovatoError,
     Unavailable,
+    WritesQueued,
 )
 
 QUICK = RetryPolicy(retries=2, backoff_s=0.001)
@@ -41,6 +43,9 @@ ANSWERED = json_reply(samples.ANSWER)
         (TimedOut("", retry_after=1.0), False, None),
         (Overloaded("", retry_after=6.0), True, None),
         (Unavailable("", retry_after=None), True, None),
+        (WritesQueued("", retry_after=1.0), True, (1.0, 1.5)),
+        (RateLimited("", retry_after=2.0), False, (2.0, 3.0)),
+        (RateLimited("", retry_after=42.0), True, None),
         (ConnectionFailed("", sent=False), False, (0.1, 0.2)),
         (ConnectionFailed("", sent=True), True, (0.1, 0.2)),
         (ConnectionFailed("", sent=True), False, None),

@@ -41,7 +41,7 @@ class JsonObject:
 
     def flag(self, name: str) -> bool:
         """True or false."""
-        return self._required(name, self._maybe(name, bool, "true or false"), "true or false")
+        return self._required(name, self.maybe_flag(name), "true or false")
 
     def span(self, name: str) -> Span:
         """A span, `[start, end]`."""
@@ -54,6 +54,10 @@ class JsonObject:
     def maybe_integer(self, name: str) -> int | None:
         """A whole number or nothing."""
         return self._maybe(name, int, "a whole number")
+
+    def maybe_flag(self, name: str) -> bool | None:
+        """True, false or nothing."""
+        return self._maybe(name, bool, "true or false")
 
     def maybe_number(self, name: str) -> float | None:
         """A number or nothing."""

@@ -84,6 +84,7 @@ class Collection:
         encoder: What makes its vectors.
         chunker: How its documents are cut.
         reranker: What reranks its hits unless a request says otherwise.
+        writable: Whether documents may be put into it and deleted.
         stale: Whether a newer commit could not be loaded.
     """
 
@@ -96,6 +97,7 @@ class Collection:
     encoder: str
     chunker: str
     reranker: str | None
+    writable: bool
     stale: bool
 
 
@@ -169,5 +171,7 @@ def _read_collection(source: JsonObject) -> Collection:
         encoder=source.text("encoder"),
         chunker=source.text("chunker"),
         reranker=source.maybe_text("reranker"),
+        # A server of a version without it only reads.
+        writable=source.maybe_flag("writable") or False,
         stale=source.flag("stale"),
     )

@@ -3,24 +3,34 @@
 TrovatoError
   ApiError            the server refused, and said why
     InvalidRequest      the request must change
-    NotFound            no such collection, document or route
+      DocumentRefused     the document cannot be indexed
+    NotFound            no such collection, document, job or route
     HostRefused         the server does not answer to this host name
+    Unauthorized        the server asks for a key, or does not know this one
+    Forbidden           the key is for something else
+    ReadOnly            the collection takes no changes
     Unavailable         later it may work: `retry_after`
-      Starting, Overloaded, TimedOut
+      Starting, Overloaded, TimedOut, RateLimited
+      WritesQueued, ChangeLost, Stopping
     ServerFailed        the server's log says why
   TransportError      no response
     ConnectionFailed    not connected, or the connection broke
     ResponseTimeout     connected, and waited for longer than the client allows
   UnexpectedResponse  a response that is not of this API
   NotReady            `wait_until_ready` gave up
+  JobUnfinished       `wait_for_job` gave up
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import httpx
+
+if TYPE_CHECKING:
+    from trovato.changes import Job
 
 _SHOWN_CHARS = 200
 
@@ -69,12 +79,28 @@ class InvalidRequest(ApiError):
     """The request cannot be answered as it is."""
 
 
+class DocumentRefused(InvalidRequest):
+    """The document cannot be indexed; sent again it is refused again."""
+
+
 class NotFound(ApiError):
-    """There is no such collection, document or route."""
+    """There is no such collection, document, job or route."""
 
 
 class HostRefused(ApiError):
     """The server does not answer to the host name of the base URL."""
+
+
+class Unauthorized(ApiError):
+    """The server asks for a key, or does not know the one that was sent."""
+
+
+class Forbidden(ApiError):
+    """The key lacks a scope, which the message names."""
+
+
+class ReadOnly(ApiError):
+    """The collection is served to be read."""
 
 
 class Unavailable(ApiError):
@@ -91,6 +117,22 @@ class Overloaded(Unavailable):
 
 class TimedOut(Unavailable):
     """The server gave up after its own time limit."""
+
+
+class RateLimited(Unavailable):
+    """The key was used too often."""
+
+
+class WritesQueued(Unavailable):
+    """Too many changes wait already; nothing of the request was queued."""
+
+
+class ChangeLost(Unavailable):
+    """A change was lost, for the reason that the message tells; it may be sent again."""
+
+
+class Stopping(Unavailable):
+    """The server is stopping and takes no changes any more."""
 
 
 class ServerFailed(ApiError):
@@ -125,6 +167,18 @@ class NotReady(TrovatoError):
     """The server was not ready in time; the cause says what it answered last."""
 
 
+class JobUnfinished(TrovatoError):
+    """A job was not done in time; it goes on, and may be waited for again.
+
+    Attributes:
+        job: As it was last.
+    """
+
+    def __init__(self, message: str, *, job: Job | None = None) -> None:
+        super().__init__(message)
+        self.job = job
+
+
 _BY_CODE: dict[str, type[ApiError]] = {
     "foreign_host": HostRefused,
     "starting": Starting,
@@ -132,8 +186,21 @@ _BY_CODE: dict[str, type[ApiError]] = {
     "timed_out": TimedOut,
     "index_failed": ServerFailed,
     "internal": ServerFailed,
+    "read_only": ReadOnly,
+    "document_refused": DocumentRefused,
+    "rate_limited": RateLimited,
+    "writes_queued": WritesQueued,
+    "change_lost": ChangeLost,
+    "stopping": Stopping,
 }
-_NOT_FOUND, _UNAVAILABLE, _FIRST_SERVER_ERROR = 404, 503, 500
+_BY_STATUS: dict[int, type[ApiError]] = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    429: Unavailable,
+    503: Unavailable,
+}
+_FIRST_SERVER_ERROR = 500
 
 
 def check_status(response: httpx.Response) -> None:
@@ -165,8 +232,7 @@ def api_error(body: object, *, response: httpx.Response | None = None) -> ApiErr
     if not (isinstance(code, str) and isinstance(message, str)):
         shown = repr(body) if response is None else response.text
         code, message = "unknown", f"HTTP {status}: {shown[:_SHOWN_CHARS]}"
-    kind = _BY_CODE.get(code) or _kind_by_status(status)
-    return kind(
+    return _kind(code, status)(
         message,
         code=code,
         parameter=_text(told.get("parameter")),
@@ -177,13 +243,13 @@ def api_error(body: object, *, response: httpx.Response | None = None) -> ApiErr
     )
 
 
-def _kind_by_status(status: int | None) -> type[ApiError]:
+def _kind(code: str, status: int | None) -> type[ApiError]:
+    if code in _BY_CODE:
+        return _BY_CODE[code]
     if status is None:
         return ApiError
-    if status == _NOT_FOUND:
-        return NotFound
-    if status == _UNAVAILABLE:
-        return Unavailable
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
     return ServerFailed if status >= _FIRST_SERVER_ERROR else InvalidRequest
 
 

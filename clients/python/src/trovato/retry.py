@@ -15,8 +15,8 @@ _log = logging.getLogger("trovato")
 class RetryPolicy:
     """How often and how patiently a request is sent again; each time is logged.
 
-    Only what can help is repeated: a 503 that says when to come back, and a connection
-    that was refused or broke. A request that may have cost something already (an answer
+    Only what can help is repeated: a 503 or 429 that says when to come back, and a
+    connection that was refused or broke. A request that may have cost something already (an answer
     of a language model) is repeated only if the server cannot have begun it. Timeouts
     are not repeated: whoever waited once would wait twice.
 
