@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::de::DeserializeOwned;
 
@@ -29,21 +29,39 @@ pub(crate) struct JsonBody<T>(pub(crate) T);
 impl<T: RequestBody> FromRequest<AppState> for JsonBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(mut request: Request, state: &AppState) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
         // Checked first, and not only for order: a form of a foreign page can
         // post text without asking, but not `application/json`.
         require_json(&request)?;
-        let limit = T::max_bytes(state.limits());
-        DefaultBodyLimit::max(limit).apply(&mut request);
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
-                ApiError::BodyTooLarge { limit }
-            } else {
-                ApiError::BodyBroken
-            }
-        })?;
+        let bytes = body_within(T::max_bytes(state.limits()), request, state).await?;
         parse(&bytes).map(Self)
     }
+}
+
+/// The whole body of a request.
+///
+/// # Errors
+/// [`ApiError::BodyTooLarge`] beyond `limit` bytes; [`ApiError::BodyBroken`].
+pub(crate) async fn body_within(
+    limit: usize,
+    mut request: Request,
+    state: &AppState,
+) -> Result<Bytes, ApiError> {
+    DefaultBodyLimit::max(limit).apply(&mut request);
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
+            ApiError::BodyTooLarge { limit }
+        } else {
+            ApiError::BodyBroken
+        }
+    })
+}
+
+/// The type and subtype of a body, in lower case; empty without one.
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let value = String::from_utf8_lossy(value.unwrap_or_default());
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn require_json(request: &Request) -> Result<(), ApiError> {
@@ -51,8 +69,7 @@ fn require_json(request: &Request) -> Result<(), ApiError> {
         return Err(ApiError::UnsupportedMediaType { found: "without one".to_owned() });
     };
     let found = String::from_utf8_lossy(value.as_bytes());
-    let essence = found.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if essence == "application/json" {
+    if media_type(request.headers()) == "application/json" {
         Ok(())
     } else {
         Err(ApiError::UnsupportedMediaType { found: found.chars().take(80).collect() })

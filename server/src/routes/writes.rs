@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request};
+use axum::extract::{Query, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ingest::pipeline::{Change, Outcome};
@@ -14,7 +14,7 @@ use ingest::pipeline::{Change, Outcome};
 use crate::access::Caller;
 use crate::collections::Collection;
 use crate::error::ApiError;
-use crate::extract::PathTail;
+use crate::extract::{PathTail, body_within, media_type};
 use crate::live::{Asked, ItemResult, Job};
 use crate::state::AppState;
 use crate::wire::upload::{self, NDJSON};
@@ -56,7 +56,7 @@ pub(super) async fn put(
     let parameters = Parameters::read(pairs, &["collection", "title", "wait"])?;
     let collection = writable(&caller, parameters.collection.as_deref())?;
     let id = parse_id("document", id)?;
-    let media_type = upload::media_type(request.headers());
+    let media_type = media_type(request.headers());
     if let Some(title) = parameters.title.as_deref().filter(|_| media_type == upload::JSON) {
         return Err(ApiError::invalid("title", title, "a record has its title as a member"));
     }
@@ -126,7 +126,7 @@ pub(super) async fn bulk(
 ) -> Result<Response, ApiError> {
     let parameters = Parameters::read(pairs, &["collection", "wait"])?;
     let collection = writable(&caller, parameters.collection.as_deref())?;
-    let media_type = upload::media_type(request.headers());
+    let media_type = media_type(request.headers());
     if !NDJSON.contains(&media_type.as_str()) {
         return Err(ApiError::UnreadableMediaType { found: media_type.chars().take(80).collect() });
     }
@@ -190,16 +190,8 @@ fn writable(caller: &Caller, name: Option<&str>) -> Result<Arc<Collection>, ApiE
     }
 }
 
-async fn body(state: &AppState, mut request: Request) -> Result<Bytes, ApiError> {
-    let limit = state.limits().max_write_bytes;
-    DefaultBodyLimit::max(limit).apply(&mut request);
-    Bytes::from_request(request, state).await.map_err(|rejection| {
-        if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
-            ApiError::BodyTooLarge { limit }
-        } else {
-            ApiError::BodyBroken
-        }
-    })
+async fn body(state: &AppState, request: Request) -> Result<Bytes, ApiError> {
+    body_within(state.limits().max_write_bytes, request, state).await
 }
 
 fn submit(

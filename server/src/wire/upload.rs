@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::{HeaderMap, HeaderValue, header};
 use engine::DocumentId;
 use ingest::formats::Format;
 use ingest::pipeline::Change;
@@ -31,17 +30,10 @@ const DOCUMENTS: [(&str, Format); 5] = [
 /// A type that says nothing; `curl -T` sends none at all.
 const UNTYPED: &str = "application/octet-stream";
 
-/// The type and subtype of a body, in lower case; empty without one.
-pub(crate) fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let value = String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
 /// The document that a body holds.
 ///
 /// # Arguments
-/// * `media_type` - as [`media_type`] gives it. Of a body without one, the id's
+/// * `media_type` - as [`media_type`](crate::extract::media_type) gives it. Of a body without one, the id's
 ///   extension tells.
 /// * `title` - the document's, where the body itself has none.
 ///
